@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs a program inside a node. Arguments: the run's folder in the register, the number of the
+# node's first process (then all namespaces are entered) or `net` (then only its network), and the
+# program with its arguments.
+register=$1 target=$2
+shift 2
+# First the control groups: who enters their namespace without being in them sees paths like /../..
+while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 126; done <"$register/cgroups"
+if [ "$target" = net ]; then
+  exec nsenter --net="/run/netns/$(cat "$register/netns")" -- "$@"
+fi
+exec nsenter -t "$target" -m -n -p -i -u -C -- "$@"

@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Keeps one node: starts its first process in new namespaces, waits for its end, and removes what
+# would stay behind. Lives in a session of its own, so it does that even when the process that
+# started it was killed. Arguments: the run's folder in the register, the run's name, then the
+# command of the first process.
+set -u
+register=$1 name=$2
+shift 2
+# A terminal's signals reach the node in order, by the end of its standard input. Whoever read our
+# output may be dead, and that must not keep us from clearing up.
+trap '' INT HUP PIPE
+(
+  trap - INT HUP PIPE
+  while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 1; done <"$register/cgroups"
+  exec nsenter --net="/run/netns/$(cat "$register/netns")" \
+    unshare --mount --pid --cgroup --uts --ipc --fork --kill-child --mount-proc "$@"
+) <&0 &
+exec </dev/null
+echo $! >"$register/unshare-pid"
+wait $!
+exec "$(dirname "$0")/remove.sh" "$register" "$name"
