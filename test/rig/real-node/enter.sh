@@ -10,4 +10,7 @@ while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 126; done <"$reg
 if [ "$target" = net ]; then
   exec nsenter --net="/run/netns/$(cat "$register/netns")" -- "$@"
 fi
-exec nsenter -t "$target" -m -n -p -i -u -C -- "$@"
+# To enter a pid namespace takes a fork, so nsenter stays outside and waits for the program. Both
+# get what is sent to their process group, and nsenter must not end before the program does.
+trap '' TERM INT HUP
+exec nsenter -t "$target" -m -n -p -i -u -C -- /usr/bin/env --default-signal=TERM,INT,HUP "$@"
