@@ -41,6 +41,8 @@ export const OUTCOME_REASONS = [
   'PDBBlocked',
   'RBACDenied',
   'Refused',
+  'ReplacementLost',
+  'ReplacementNotReady',
   'SettleTimeout',
   'Timeout',
   'TooFewSamples',
@@ -78,6 +80,8 @@ export const healingActionSpecSchema = z.object({
     podCreatedAt: timeSchema,
   }),
   workload: workloadSchema,
+  /** Uids of the workload's pods before the effect, at most 256: none of them is the replacement. */
+  peersBefore: z.array(uidSchema).max(256).meta(atomic),
   step: z.object({ index: z.int32().min(0), name: nameSchema, attempt: z.int32().min(1) }),
   action: z.object({ restart: z.object({}) }),
   mode: z.enum(['DryRun', 'Auto']),
