@@ -18,6 +18,7 @@ export const BLOCK_REASONS = [
   'Cooldown',
   'BudgetExhausted',
   'UnsupportedOwner',
+  'TargetBusy',
   'Conflict',
   'RBACDenied',
   'PDBBlocked',
