@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { quantileOfSorted } from './quantile.ts';
+import { quantile } from '../theory/series/quantile.ts';
 
 /** Values that one bucket keeps; up to this many its percentiles are exact. */
 export const SAMPLE_CAP = 64;
@@ -47,7 +47,7 @@ export class BucketSample {
   /** Returns the 30th percentile and the median of the values seen. */
   percentiles(): { readonly p30: number; readonly median: number } {
     this.isDirty = false;
-    const sorted = Float64Array.from(this.#values).sort();
-    return { p30: quantileOfSorted(sorted, 0.3), median: quantileOfSorted(sorted, 0.5) };
+    const values = Float64Array.from(this.#values);
+    return { p30: quantile(values, 0.3), median: quantile(values, 0.5) };
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { UnixMs } from '../domain/clock.ts';
+import { quantile } from '../theory/series/quantile.ts';
 import type { WindowSpec } from './bucket-frame.ts';
 import { GaugeRing } from './bucket-ring.ts';
-import { quantileOfSorted } from './quantile.ts';
 import { RawSamples, type SampleFate } from './raw-samples.ts';
 import type { GaugeView } from './view.ts';
 
@@ -106,7 +106,7 @@ export class GaugeSeries {
       count: values.length,
       newestMs: this.#raw.newestMs,
       newestValue: this.#raw.newestValue,
-      floorBytes: quantileOfSorted(Float64Array.from(values).sort(), 0.3),
+      floorBytes: quantile(Float64Array.from(values), 0.3),
     };
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { UnixMs } from '../domain/clock.ts';
-import { quantileOfSorted } from './quantile.ts';
+import { quantile } from '../theory/series/quantile.ts';
 import { SampleColumn } from './sample-column.ts';
 
 /** The newest samples of a series, all of them kept. */
@@ -178,7 +178,7 @@ export class RawSamples {
     for (let index = 1; index < length; index++) {
       distances[index - 1] = this.#recent.time(index) - this.#recent.time(index - 1);
     }
-    return quantileOfSorted(distances.sort(), 0.5);
+    return quantile(distances, 0.5);
   }
 
   #pair(
