@@ -1,7 +1,161 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * What one OTLP request says, as arrays of columns.
+ *
+ * A text or a byte string is a pair of columns, offset and length, into {@link Columns.bytes}; it
+ * becomes a JavaScript string only through {@link Columns.text}. A 64-bit number is a pair `Lo`,
+ * `Hi` of unsigned halves. A list (attributes, buckets) is a range: first row and count in another
+ * table. A row names its parent by row number. Everything is reused by the next decode.
+ *
+ * Example: span `i` has the name `text(spans.nameOffset[i], spans.nameLength[i])` and the attributes
+ * `spans.firstAttribute[i]` up to `+ spans.attributeCount[i]` of {@link Columns.attributes}.
+ */
 import type { SignalKind } from '../../domain/telemetry.ts';
+import { LogTable } from './log-columns.ts';
+import {
+  BoundTable,
+  CountTable,
+  ExemplarTable,
+  MetricTable,
+  PointTable,
+  QuantileTable,
+} from './metric-columns.ts';
+import { EventTable, LinkTable, SpanTable } from './span-columns.ts';
+import { float64, RowLimitError, Table, uint8, uint32 } from './table.ts';
 
-/** What one request says, as arrays of columns; reused, so valid only until the next decode into it. */
+/** Spans, points or log records in one request. */
+const MAX_ITEMS = 262_144;
+/** Attributes in one request: 64 MiB of usual spans have about 1.5 M. */
+const MAX_ATTRIBUTES = 2_097_152;
+const MAX_BUCKETS = 4_194_304;
+
+/** The member of `AnyValue` that is set; the numbers are its field numbers, 0 is none. */
+export const VALUE = {
+  none: 0,
+  string: 1,
+  bool: 2,
+  int: 3,
+  double: 4,
+  array: 5,
+  kvlist: 6,
+  bytes: 7,
+} as const;
+
+/** Key and value of attributes; a log body is a row without a key. */
+export class AttributeTable extends Table {
+  keyOffset = uint32();
+  keyLength = uint32();
+  /** One of {@link VALUE}. */
+  kind = uint8();
+  /** Content of a string, bytes, array or kvlist value; the latter two still encoded. */
+  offset = uint32();
+  length = uint32();
+  /** A double; 0 or 1 of a bool. */
+  number = float64();
+  /** Two's complement of an int. */
+  intLo = uint32();
+  intHi = uint32();
+}
+
+/** The senders. */
+export class ResourceTable extends Table {
+  firstAttribute = uint32();
+  attributeCount = uint32();
+  schemaUrlOffset = uint32();
+  schemaUrlLength = uint32();
+}
+
+/** The instrumentation scopes. */
+export class ScopeTable extends Table {
+  resource = uint32();
+  nameOffset = uint32();
+  nameLength = uint32();
+  versionOffset = uint32();
+  versionLength = uint32();
+  firstAttribute = uint32();
+  attributeCount = uint32();
+  schemaUrlOffset = uint32();
+  schemaUrlLength = uint32();
+}
+
+/** All tables of one request. */
 export class Columns {
   signal: SignalKind = 'metrics';
+  /** The decompressed protobuf message that offsets below its length point into. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Fields that belong to profiles only (string table indexes), met and treated as absent. */
+  stringIndexes = 0;
+  readonly resources = new ResourceTable(MAX_ITEMS, 'resources');
+  readonly scopes = new ScopeTable(MAX_ITEMS, 'scopes');
+  readonly resourceAttributes = new AttributeTable(MAX_ATTRIBUTES, 'resource attributes');
+  readonly scopeAttributes = new AttributeTable(MAX_ATTRIBUTES, 'scope attributes');
+  /** Attributes of spans, points and log records. */
+  readonly attributes = new AttributeTable(MAX_ATTRIBUTES, 'attributes');
+  /** Attributes of events, links and exemplars. */
+  readonly detailAttributes = new AttributeTable(MAX_ATTRIBUTES, 'attributes of details');
+  readonly metrics = new MetricTable(MAX_ITEMS, 'metrics');
+  readonly points = new PointTable(MAX_ITEMS, 'data points');
+  /** Counts of explicit buckets, and of the positive side of exponential histograms. */
+  readonly bucketCounts = new CountTable(MAX_BUCKETS, 'buckets');
+  readonly negativeCounts = new CountTable(MAX_BUCKETS, 'buckets');
+  readonly bounds = new BoundTable(MAX_BUCKETS, 'bucket bounds');
+  readonly quantiles = new QuantileTable(MAX_ITEMS, 'quantiles');
+  readonly exemplars = new ExemplarTable(MAX_ITEMS, 'exemplars');
+  readonly spans = new SpanTable(MAX_ITEMS, 'spans');
+  readonly events = new EventTable(MAX_ITEMS, 'events');
+  readonly links = new LinkTable(MAX_ITEMS, 'links');
+  readonly logs = new LogTable(MAX_ITEMS, 'log records');
+  readonly bodies = new AttributeTable(MAX_ITEMS, 'log bodies');
+  #scratch = new Uint8Array(0);
+  #scratchUsed = 0;
+  readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+  /** Empties all tables and takes the bytes of the next request. */
+  reset(signal: SignalKind, bytes: Uint8Array): void {
+    this.signal = signal;
+    this.bytes = bytes;
+    this.stringIndexes = 0;
+    this.#scratch = new Uint8Array(0);
+    this.#scratchUsed = 0;
+    for (const table of Object.values(this)) if (table instanceof Table) table.reset();
+  }
+
+  /** Spans, data points or log records in the request. */
+  get items(): number {
+    if (this.signal === 'traces') return this.spans.rows;
+    return this.signal === 'metrics' ? this.points.rows : this.logs.rows;
+  }
+
+  /** Gives the bytes at an offset; a view, not a copy. */
+  slice(offset: number, length: number): Uint8Array {
+    const inScratch = offset - this.bytes.length;
+    return inScratch < 0
+      ? this.bytes.subarray(offset, offset + length)
+      : this.#scratch.subarray(inScratch, inScratch + length);
+  }
+
+  /** Gives the text at an offset; invalid UTF-8 shows as U+FFFD. */
+  text(offset: number, length: number): string {
+    return length === 0 ? '' : this.#utf8.decode(this.slice(offset, length));
+  }
+
+  /**
+   * Joins two pieces that are not neighbours on the wire (a value sent in two parts).
+   * @returns the offset of the joined bytes
+   */
+  join(first: Uint8Array, second: Uint8Array): number {
+    const used = this.#scratchUsed + first.length + second.length;
+    if (used > this.bytes.length)
+      throw new RowLimitError(this.bytes.length, 'bytes of split values');
+    if (used > this.#scratch.length) {
+      const grown = new Uint8Array(Math.min(this.bytes.length, Math.max(used, 2 * used)));
+      grown.set(this.#scratch.subarray(0, this.#scratchUsed));
+      this.#scratch = grown;
+    }
+    const offset = this.bytes.length + this.#scratchUsed;
+    this.#scratch.set(first, this.#scratchUsed);
+    this.#scratch.set(second, this.#scratchUsed + first.length);
+    this.#scratchUsed = used;
+    return offset;
+  }
 }
