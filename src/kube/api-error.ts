@@ -68,36 +68,42 @@ export class ApiError extends Error {
   }
 }
 
-const hasCode = (error: unknown, code: number): error is ApiError =>
-  error instanceof ApiError && error.code === code;
+const hasCode = <C extends number>(
+  error: unknown,
+  code: C,
+): error is ApiError & { readonly code: C } => error instanceof ApiError && error.code === code;
 
 /** Says that the object, or the whole resource, is not there. */
-export const isNotFound = (error: unknown): error is ApiError => hasCode(error, 404);
+export const isNotFound = (error: unknown): error is ApiError & { readonly code: 404 } =>
+  hasCode(error, 404);
 
 /** Says that the resourceVersion, the uid or a field manager did not match, or the name is taken. */
-export const isConflict = (error: unknown): error is ApiError => hasCode(error, 409);
+export const isConflict = (error: unknown): error is ApiError & { readonly code: 409 } =>
+  hasCode(error, 409);
 
 /** Says that an object of this name exists already; a kind of conflict. */
-export const isAlreadyExists = (error: unknown): error is ApiError =>
+export const isAlreadyExists = (error: unknown): error is ApiError & { readonly code: 409 } =>
   hasCode(error, 409) && error.reason === 'AlreadyExists';
 
 /** Says that the resourceVersion asked for is no longer kept. */
-export const isExpired = (error: unknown): error is ApiError =>
+export const isExpired = (error: unknown): boolean =>
   error instanceof ApiError && (error.code === 410 || error.reason === 'Expired');
 
 /** Says that the object was refused as invalid, or that the `test` of a JSON patch failed: re-read to tell. */
-export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 422);
+export const isInvalid = (error: unknown): error is ApiError & { readonly code: 422 } =>
+  hasCode(error, 422);
 
 /** Says that the server asks to slow down, or that a disruption budget forbids the eviction. */
-export const isTooManyRequests = (error: unknown): error is ApiError => hasCode(error, 429);
+export const isTooManyRequests = (error: unknown): error is ApiError & { readonly code: 429 } =>
+  hasCode(error, 429);
 
 /** Says that the resourceVersion asked for is ahead of what the server has. */
-export const isResourceVersionTooLarge = (error: unknown): error is ApiError =>
+export const isResourceVersionTooLarge = (error: unknown): boolean =>
   error instanceof ApiError &&
   error.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge');
 
 /** Says that the call may or may not have had its effect. */
-export const isUnknownOutcome = (error: unknown): error is ApiError =>
+export const isUnknownOutcome = (error: unknown): boolean =>
   error instanceof ApiError && error.outcome === 'unknown';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
