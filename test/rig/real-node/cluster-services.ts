@@ -8,7 +8,10 @@ import type { CertificateFiles } from '../control-plane/pki.ts';
 export interface ClusterObject {
   readonly path: string;
   readonly object: Readonly<Record<string, unknown>> & {
-    readonly metadata: { readonly name: string };
+    readonly metadata: {
+      readonly name: string;
+      readonly labels?: Readonly<Record<string, string>>;
+    };
   };
 }
 

@@ -4,9 +4,8 @@
 # machine inside them, says so on standard output, and then only reaps orphans. Ends, and with it
 # everything in its pid namespace, when its standard input ends: the one who holds the other end of
 # that pipe is gone. From the environment:
-#   NODE_NAME NODE_IP SERVICE_CIDR API_SERVICE_IP   names and addresses
-#   WITH_KUBE_PROXY     1 when kube-proxy will serve the Service addresses
-#   SCRATCH             absolute folder with var/lib, var/log and sysctl/ inside
+#   NODE_NAME NODE_IP SERVICE_CIDR   names and addresses
+#   SCRATCH             absolute folder with var/, work/ and sysctl/ inside
 #   CGROUP_MOUNTS       one line per hierarchy: MOUNTPOINT OPTIONS
 set -euo pipefail
 trap 'exit 0' TERM INT
@@ -32,8 +31,11 @@ while read -r point options; do
 done <<<"$CGROUP_MOUNTS"
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/netns
-mount --bind "$SCRATCH/var/lib" /var/lib
-mount --bind "$SCRATCH/var/log" /var/log
+# The node writes there, and what it writes goes with it.
+for folder in lib log; do
+  mount -t overlay -o "lowerdir=/var/$folder,upperdir=$SCRATCH/var/$folder,workdir=$SCRATCH/work/$folder" \
+    overlay "/var/$folder"
+done
 
 # The kubelet sets these for the whole machine. It finds its values here and leaves the real ones.
 for file in "$SCRATCH"/sysctl/*; do
@@ -44,25 +46,9 @@ done
 hostname "$NODE_NAME"
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
-if [[ $WITH_KUBE_PROXY == 1 ]]; then
-  # Routing comes before the rules that rewrite a Service address: without a route there is
-  # nothing to rewrite.
-  ip route add "$SERVICE_CIDR" dev lo src "$NODE_IP"
-else
-  ip route add "$API_SERVICE_IP/32" dev lo src "$NODE_IP"
-  nft -f - <<NFT
-table ip homeostat {
-  chain prerouting {
-    type nat hook prerouting priority dstnat;
-    ip daddr $API_SERVICE_IP tcp dport 443 dnat to $NODE_IP:6443
-  }
-  chain output {
-    type nat hook output priority dstnat;
-    ip daddr $API_SERVICE_IP tcp dport 443 dnat to $NODE_IP:6443
-  }
-}
-NFT
-fi
+# Routing comes before the rules that rewrite a Service address: without a route there is nothing to
+# rewrite.
+ip route add "$SERVICE_CIDR" dev lo src "$NODE_IP"
 
 echo ready
 while read -r _; do :; done

@@ -18,6 +18,9 @@ export interface KubeletInput {
   readonly resolvConfFile: string;
 }
 
+/** Is the port on which the kubelet answers /healthz. */
+export const KUBELET_HEALTH_PORT = 10_248;
+
 /** Returns the configuration file of the kubelet; JSON, which it reads as YAML. */
 export const kubeletConfig = (input: KubeletInput): string =>
   JSON.stringify(
@@ -30,6 +33,8 @@ export const kubeletConfig = (input: KubeletInput): string =>
         x509: { clientCAFile: input.clientCaFile },
       },
       authorization: { mode: 'Webhook' },
+      healthzBindAddress: input.nodeIp,
+      healthzPort: KUBELET_HEALTH_PORT,
       tlsCertFile: input.serving.certFile,
       tlsPrivateKeyFile: input.serving.keyFile,
       containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
@@ -77,6 +82,7 @@ export const kubeletArguments = (input: KubeletInput): readonly string[] => [
 /** Names what kube-proxy needs. */
 export interface KubeProxyInput {
   readonly nodeName: string;
+  readonly nodeIp: string;
   readonly kubeconfig: string;
   readonly clusterCidr: string;
 }
@@ -94,5 +100,5 @@ export const kubeProxyArguments = (input: KubeProxyInput): readonly string[] => 
   '--conntrack-tcp-timeout-established=0',
   '--conntrack-tcp-timeout-close-wait=0',
   '--oom-score-adj=0',
-  `--healthz-bind-address=0.0.0.0:${KUBE_PROXY_HEALTH_PORT}`,
+  `--healthz-bind-address=${input.nodeIp}:${KUBE_PROXY_HEALTH_PORT}`,
 ];

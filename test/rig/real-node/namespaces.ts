@@ -3,6 +3,7 @@
 // inside.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { runCommand } from '../toolchain/run-command.ts';
 import { type CgroupHierarchy, createCgroups } from './cgroups.ts';
@@ -57,7 +58,7 @@ const createNetwork = async ({ netns, plan }: ClaimedRun): Promise<void> => {
 };
 
 const createScratch = async (scratch: string): Promise<void> => {
-  for (const folder of ['var/lib', 'var/log', 'sysctl', 'log']) {
+  for (const folder of ['var/lib', 'var/log', 'work/lib', 'work/log', 'sysctl']) {
     await mkdir(join(scratch, folder), { recursive: true });
   }
   for (const [key, value] of Object.entries(kubeletSysctls)) {
@@ -90,7 +91,6 @@ export interface NamespaceOptions {
   readonly run: ClaimedRun;
   readonly hierarchies: readonly CgroupHierarchy[];
   readonly nodeName: string;
-  readonly kubeProxy: boolean;
 }
 
 /** Configures a program that runs inside a node. */
@@ -149,6 +149,16 @@ export class NodeNamespaces {
     });
     const unshare = Number(await readFile(join(this.#run.register, 'unshare-pid'), 'utf8'));
     this.#pid = await childOf(unshare, () => this.#hasEnded);
+    // A script that has ended must not be kept alive by the node that it forgot to stop.
+    this.#keeper.unref();
+    for (const stream of [this.#keeper.stdin, this.#keeper.stdout, this.#keeper.stderr]) {
+      (stream as Socket | null)?.unref();
+    }
+  }
+
+  /** Is the network namespace, as `ip netns` names it. */
+  get netns(): string {
+    return this.#run.netns;
   }
 
   /** Is the first process of the node, as the machine numbers it: the target for nsenter. */
@@ -179,13 +189,9 @@ export class NodeNamespaces {
     return spawn(script('enter.sh'), args, { env: env ?? process.env, stdio: stdio ?? 'pipe' });
   }
 
-  /** Returns the number, on this machine, of the program that an entered process waits for. */
-  async innerPid(entered: ChildProcess): Promise<number> {
-    return childOf(entered.pid ?? 0, () => entered.exitCode !== null);
-  }
-
   /** Ends everything inside and removes what was made. Throws when something stays. */
   async remove(): Promise<void> {
+    this.#keeper.ref();
     this.#keeper.stdin?.end();
     await this.#ended;
     // The keeper has removed all by now. Should it have been killed, this does it.
@@ -195,15 +201,13 @@ export class NodeNamespaces {
   }
 }
 
-const startKeeper = ({ run, hierarchies, nodeName, kubeProxy }: NamespaceOptions): ChildProcess =>
+const startKeeper = ({ run, hierarchies, nodeName }: NamespaceOptions): ChildProcess =>
   spawn(script('keep.sh'), [run.register, run.name, script('init.sh')], {
     env: {
       ...nodeEnvironment(),
       NODE_NAME: nodeName,
       NODE_IP: run.plan.nodeIp,
       SERVICE_CIDR: run.plan.serviceCidr,
-      API_SERVICE_IP: run.plan.apiServiceIp,
-      WITH_KUBE_PROXY: kubeProxy ? '1' : '0',
       SCRATCH: run.scratch,
       CGROUP_MOUNTS: mountLines(hierarchies),
     },
