@@ -159,6 +159,11 @@ export class AnalysisEngine {
       .filter((failure) => failure !== null);
   }
 
+  /** Rows that entered a window so far. */
+  get accepted(): number {
+    return this.#store.accepted;
+  }
+
   /** Returns the running totals. */
   counters(): EngineCounters {
     return {

@@ -153,6 +153,11 @@ export class KnowledgeStore {
     return this.#windows.get(containerKey(podUid, container))?.gauges() ?? new Map();
   }
 
+  /** Rows that entered a window so far. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
   /** Returns the running totals. */
   counters(): StoreCounters {
     return {
