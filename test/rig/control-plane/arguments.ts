@@ -30,6 +30,10 @@ export const etcdArguments = (input: EtcdInput): readonly string[] => {
   ];
 };
 
+/** Returns the address at which clients on the machine reach a server that binds to the given one. */
+export const connectAddress = (bindAddress: string): string =>
+  bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : bindAddress;
+
 /** Configures the API server. */
 export interface ApiServerInput {
   readonly pki: Pki;
@@ -52,10 +56,15 @@ export const apiServerArguments = (input: ApiServerInput): readonly string[] => 
     `--etcd-servers=${input.etcdUrl}`,
     `--bind-address=${input.bindAddress}`,
     `--secure-port=${input.port}`,
-    // It refuses to start with a loopback address to advertise, unless it advertises nothing.
-    input.advertiseAddress === undefined
-      ? '--endpoint-reconciler-type=none'
-      : `--advertise-address=${input.advertiseAddress}`,
+    // Without an address to advertise it would look for a default route, and refuse loopback.
+    ...(input.advertiseAddress === undefined
+      ? [
+          '--endpoint-reconciler-type=none',
+          `--advertise-address=${connectAddress(input.bindAddress)}`,
+        ]
+      : [`--advertise-address=${input.advertiseAddress}`]),
+    // On SIGTERM it would wait up to a minute for open watches.
+    '--shutdown-watch-termination-grace-period=1s',
     `--tls-cert-file=${serving.certFile}`,
     `--tls-private-key-file=${serving.keyFile}`,
     `--client-ca-file=${pki.cluster.certFile}`,

@@ -59,6 +59,14 @@ export class ComponentExitedError extends Error {
   }
 }
 
+/** Keeps programs of the rig from looking for their own cluster behind a proxy of the machine. */
+export const directEnvironment = {
+  HTTP_PROXY: '',
+  HTTPS_PROXY: '',
+  http_proxy: '',
+  https_proxy: '',
+} as const;
+
 const STOP_DEADLINE_MS = 20_000;
 const READY_POLL_MS = 25;
 const READY_CALL_DEADLINE_MS = 5000;
@@ -98,6 +106,7 @@ class Program implements Component {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
+    child.ref();
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     this.#signal(signal);
     // A frozen process takes no signal but SIGKILL until it continues.
@@ -142,7 +151,7 @@ class Program implements Component {
     const log = openSync(this.logFile, 'a');
     const child = spawn(file, args, {
       cwd: watchdog.folder,
-      env: { ...process.env, ...env, ...watchdog.environment },
+      env: { ...process.env, ...directEnvironment, ...env, ...watchdog.environment },
       stdio: ['ignore', log, log],
       // A process group of its own: signals reach its children too, and Ctrl-C does not reach it.
       detached: true,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { BinaryPaths } from '../toolchain/ensure-binaries.ts';
 import {
   apiServerArguments,
+  connectAddress,
   controllerManagerArguments,
   etcdArguments,
   kwokArguments,
@@ -140,10 +141,6 @@ export const startApiServer = async (
   });
   return { component, port, server, kubeconfig };
 };
-
-/** Returns the address at which clients reach a server that binds to the given one. */
-export const connectAddress = (bindAddress: string): string =>
-  bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : bindAddress;
 
 const insideKubeconfig = (
   site: Site,

@@ -7,8 +7,9 @@ import { type BinaryPaths, ensureBinaries } from '../toolchain/ensure-binaries.t
 import { ensureKwokStages } from '../toolchain/kwok-stages.ts';
 import { printProgress } from '../toolchain/progress.ts';
 import { runCommand } from '../toolchain/run-command.ts';
+import { connectAddress } from './arguments.ts';
 import { auditPolicy, readAudit } from './audit.ts';
-import type { Component } from './component.ts';
+import { type Component, directEnvironment } from './component.ts';
 import {
   type ComponentName,
   type ControlPlane,
@@ -22,7 +23,6 @@ import { addKwokNodes } from './kwok.ts';
 import { startNamespaceForward } from './namespace-forward.ts';
 import { createPki, issueControlPlaneCertificates, servingAddresses } from './pki.ts';
 import {
-  connectAddress,
   type Site,
   startApiServer,
   startControllerManager,
@@ -174,11 +174,18 @@ const controlPlane = async (site: Site, running: Running): Promise<ControlPlane>
         input: kubectlOptions.input,
         env: {
           ...process.env,
+          ...directEnvironment,
           KUBECONFIG: kubectlOptions.kubeconfig ?? kubeconfig,
           KUBECACHEDIR: join(site.dir, 'kubectl-cache'),
         },
       }),
     addKwokNodes: (count, nodeOptions) => addKwokNodes(request, count, nodeOptions),
-    stop: () => site.watchdog.finish(),
+    stop: async () => {
+      await site.watchdog.finish();
+      // The kill is done; the kernel's word on it may still be on its way to this process.
+      await waitFor('all components have ended', () =>
+        [...components.values()].every(({ pid }) => pid === undefined),
+      );
+    },
   };
 };

@@ -91,7 +91,7 @@ const recipes = {
     package: 'sigs.k8s.io/kwok/cmd/kwok',
     version: 'v0.8.0',
     group: 'control-plane',
-    roughSeconds: 80,
+    roughSeconds: 110,
   },
   helm: {
     ...plain,
@@ -100,7 +100,7 @@ const recipes = {
     version: 'v4.3.1',
     group: 'tools',
     ldflags: '-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1',
-    roughSeconds: 60,
+    roughSeconds: 95,
   },
   kubelet: {
     ...kubernetes,
@@ -153,7 +153,7 @@ const recipes = {
     package: 'github.com/coredns/coredns',
     version: 'v1.15.0',
     group: 'real-node',
-    roughSeconds: 80,
+    roughSeconds: 95,
   },
   'metrics-server': {
     ...plain,
@@ -162,7 +162,7 @@ const recipes = {
     version: 'v0.9.0',
     group: 'real-node',
     ldflags: '-s -w -X k8s.io/client-go/pkg/version.gitVersion=v0.9.0',
-    roughSeconds: 60,
+    roughSeconds: 120,
   },
 } as const satisfies Record<string, BinaryRecipe>;
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BinaryName, binaries } from './binaries.ts';
 import { entryFolder, isRunnable, modulesFolder } from './cache.ts';
 import { goEnvironment } from './go-compiler.ts';
 import { runCommand } from './run-command.ts';
 import { ToolchainError } from './toolchain-error.ts';
+
+const BUILDING = 'building-';
 
 /** Holds binaries that one `go build` makes: same module, tags and flags. */
 export interface BuildBatch {
@@ -30,6 +32,14 @@ export const outputName = (packagePath: string): string => {
   const parts = packagePath.split('/');
   const last = parts.at(-1) ?? packagePath;
   return /^v\d+$/.test(last) ? (parts.at(-2) ?? last) : last;
+};
+
+/** Removes what a build left that was killed; only the holder of the build lock may call it. */
+export const removeAbandonedBuilds = async (cache: string): Promise<void> => {
+  const parent = join(cache, 'toolchain');
+  const names = await readdir(parent).catch(() => []);
+  const abandoned = names.filter((name) => name.startsWith(BUILDING));
+  await Promise.all(abandoned.map((name) => rm(join(parent, name), { recursive: true })));
 };
 
 /** Configures one build. */
@@ -67,7 +77,7 @@ export const buildBatch = async (
   const first = binaries[names[0] as BinaryName];
   const parent = join(cache, 'toolchain');
   await mkdir(parent, { recursive: true });
-  const output = await mkdtemp(join(parent, 'building-'));
+  const output = await mkdtemp(join(parent, BUILDING));
   const report = reportFinished(output, names, onBuilt);
   const timer = setInterval(() => void report(), 1000);
   try {
@@ -77,6 +87,8 @@ export const buildBatch = async (
       cwd: join(modulesFolder, first.module),
       env: goEnvironment(first.cgo),
       signal,
+      // So that the compiler removes its own temporary folders.
+      killSignal: 'SIGINT',
     });
     if (result.code !== 0) {
       throw new ToolchainError(

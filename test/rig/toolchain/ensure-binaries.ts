@@ -4,7 +4,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BinaryName, binaries, binaryNames } from './binaries.ts';
-import { type BuildBatch, batchesOf, buildBatch } from './build.ts';
+import { type BuildBatch, batchesOf, buildBatch, removeAbandonedBuilds } from './build.ts';
 import { withLock } from './build-lock.ts';
 import { cacheFolder, findCached, isRunnable, modulesFolder } from './cache.ts';
 import { requireCompilerPackages } from './debian.ts';
@@ -118,6 +118,7 @@ export const ensureBinaries = async <Name extends BinaryName>(
       onWait: ({ pid }: { pid: number }) => options.onProgress?.({ kind: 'waiting', pid }),
     };
     await withLock(join(cacheFolder(), 'toolchain.lock'), lock, async () => {
+      await removeAbandonedBuilds(cacheFolder());
       const still = await findInCache(missing, found);
       await buildAll(batchesOf(still), still, options);
     });

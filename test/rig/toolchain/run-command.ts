@@ -14,6 +14,8 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly input?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Signal that ends the program when `signal` aborts; SIGKILL by default. */
+  readonly killSignal?: NodeJS.Signals;
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
@@ -31,7 +33,7 @@ export const runCommand = (
       cwd: options.cwd,
       env: options.env ?? process.env,
       signal: options.signal,
-      killSignal: 'SIGKILL',
+      killSignal: options.killSignal ?? 'SIGKILL',
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let stdout = '';
