@@ -25,7 +25,11 @@ const echo = defineDetector({
   id: 'Echo',
   title: 'Echo',
   needs: ['metrics'],
-  params: z.object({ throwFor: z.string().default(''), stray: z.boolean().default(false) }),
+  params: z.object({
+    throwFor: z.string().default(''),
+    throwOnCall: z.number().default(0),
+    stray: z.boolean().default(false),
+  }),
   reference: 'none',
   bind: (params, trigger): BoundDetector => {
     let calls = 0;
@@ -35,6 +39,7 @@ const echo = defineDetector({
       analysisIntervalMs: 2 * STEP,
       detect: (view, nowMs) => {
         calls += 1;
+        if (calls === params.throwOnCall) throw new Error('out of order');
         return view.containers().map((container): Evidence => {
           const { ref } = container.facts;
           if (ref.pod.uid === params.throwFor) throw new Error(`cannot judge ${ref.pod.uid}`);
@@ -168,6 +173,13 @@ describe('AnalysisEngine', () => {
     expect(one.failures()).toEqual([
       { trigger: binding([]).trigger, detector: 'Echo', message: 'cannot judge a', count: 2 },
     ]);
+  });
+
+  it('starts a detector that has thrown with a fresh state', () => {
+    const one = engine();
+    one.bind([binding(['c'], { params: { throwOnCall: 2 } })]);
+    const rounds = [0, 1, 2, 3].map((i) => one.tick(NOW + i * 2_000).map(row));
+    expect(rounds).toEqual([[['c', 'unknown', 1, 1]], [], [['c', 'unknown', 1, 1]], []]);
   });
 
   it('drops evidence about a container that the policy does not select', () => {

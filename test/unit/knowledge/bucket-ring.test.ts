@@ -56,6 +56,9 @@ class NaiveRing {
     const open = Math.min(OPEN_BUCKETS, this.window);
     return this.buckets.size === 0 || Math.floor(t / STEP) > this.newest - open;
   }
+  dropBefore(bucket: number): void {
+    for (const old of this.buckets.keys()) if (old < bucket) this.buckets.delete(old);
+  }
   add(t: number, v: number): void {
     const bucket = Math.floor(t / STEP);
     this.buckets.set(bucket, [...(this.buckets.get(bucket) ?? []), v]);
@@ -151,22 +154,30 @@ describe('RequestRing', () => {
     return [...series.count].map((count, index) => [series.startMs + index * STEP, count]);
   };
 
-  it('adds up increments per bucket and shows 0 where none were reported', () => {
+  it('adds up increments per bucket, shows 0 where none were reported, and forgets on demand', () => {
+    const drops = fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 6 });
     fc.assert(
-      fc.property(samples, (input) => {
+      fc.property(samples, drops, fc.integer({ min: 5, max: 90 }), (input, back, every) => {
         const ring = new RequestRing({ resolutionMs: STEP, windowBuckets: 30 });
         const naive = new NaiveRing(30);
-        for (const { t, v } of input) {
-          if (!naive.admits(t)) continue;
-          ring.add(t, Math.floor(v));
-          naive.add(t, Math.floor(v));
+        for (const [index, { t, v }] of input.entries()) {
+          if (naive.admits(t)) {
+            ring.add(t, Math.floor(v));
+            naive.add(t, Math.floor(v));
+          }
+          if (index % every !== 0) continue;
+          const bucket = naive.newest - back[index % back.length]!;
+          ring.dropBefore(bucket * STEP);
+          naive.dropBefore(bucket);
         }
-        for (const [startMs, count] of totals(ring, 30)) {
-          const values = naive.buckets.get(startMs / STEP) ?? [];
-          expect(count).toBe(values.reduce((sum, each) => sum + each, 0));
-        }
+        const shown = totals(ring, 30).filter(([, count]) => count > 0);
+        const expected = [...naive.buckets]
+          .map(([bucket, values]) => [bucket * STEP, values.reduce((sum, each) => sum + each, 0)])
+          .filter(([, count]) => count! > 0)
+          .sort(([a], [b]) => a! - b!);
+        expect(shown).toEqual(expected);
       }),
-      { numRuns: 60 },
+      { numRuns: 150 },
     );
   });
 

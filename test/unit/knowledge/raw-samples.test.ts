@@ -85,6 +85,18 @@ const lineWithHoles = (
   return { raw, holes: holes.slice(0, -1) };
 };
 
+/** True near a hole, where a kept neighbour may lie behind it, and at the far end of the retention. */
+const mayBeUnknown = (
+  t: number,
+  holes: readonly (readonly [number, number])[],
+  newestMs: number,
+  retainMs: number,
+): boolean => {
+  const cell = retainMs / 576 + 20;
+  const isNearHole = holes.some(([from, to]) => t > from - cell && t < to + cell);
+  return isNearHole || t < newestMs - retainMs + cell;
+};
+
 describe('RawSamples', () => {
   it('judges and interpolates as a sorted array does while nothing is thinned', () => {
     fc.assert(
@@ -134,6 +146,7 @@ describe('RawSamples', () => {
             const value = raw.at(asked);
             if (holes.some(([from, to]) => asked > from && asked < to)) expect(value).toBeNull();
             if (value !== null) expect(value).toBeCloseTo(line(asked), 6);
+            else expect(mayBeUnknown(asked, holes, raw.newestMs, retainMs)).toBe(true);
           }
           expect(raw.at(raw.newestMs - 15)).toBeCloseTo(line(raw.newestMs - 15), 6);
         },
@@ -170,6 +183,18 @@ describe('RawSamples', () => {
     );
   });
 
+  it('lets a sample go at once that is older than a full recent part, and still counts it as seen', () => {
+    const raw = new RawSamples(RETAIN_MS);
+    for (let i = 0; i <= RECENT_SAMPLES; i++) raw.add(i * 10, i);
+    expect(raw.completeAfterMs).toBe(0);
+    expect(raw.fateOf(5, 1)).toBe('accepted');
+    raw.add(5, 1);
+    expect(raw.completeAfterMs).toBe(5);
+    expect(raw.fateOf(3, 1)).toBe('late');
+    expect(raw.fateOf(7, 1)).toBe('accepted');
+    expect(raw.fateOf(10, 1)).toBe('duplicate');
+  });
+
   it('keeps nothing before the start of a new life', () => {
     const raw = new RawSamples(RETAIN_MS);
     for (let t = 0; t < 20_000; t += 10) raw.add(t, t);
@@ -178,6 +203,8 @@ describe('RawSamples', () => {
     expect(raw.at(19_005)).toBe(19_005);
     raw.dropBefore(30_000);
     expect(raw.isEmpty).toBe(true);
+    expect(raw.fateOf(14_000, 1)).toBe('late');
+    expect(raw.fateOf(16_000, 1)).toBe('accepted');
     expect(raw.at(19_005)).toBeNull();
     expect(raw.intervalMs()).toBeNaN();
   });

@@ -185,6 +185,52 @@ describe('KnowledgeStore', () => {
     expect(gaugeOf(one)).toBeNull();
   });
 
+  it('never fills a bucket of another resolution from a part of its samples', () => {
+    const one = store();
+    // 600 samples every 50 ms: the oldest 88 have left the recent part.
+    const history = Array.from({ length: 600 }, (_, i) => point('a', NOW - 29_950 + i * 50, i));
+    one.ingest(batch(history), NOW);
+    one.select(new Map([['a/app', new Map([[5_000, 60]])]]));
+    const view = one.view([{ podUid: 'a', container: 'app' }], {
+      resolutionMs: 5_000,
+      windowBuckets: 60,
+    });
+    const { buckets } = view.containers()[0]!.gauge('container.memory.working_set')!;
+    expect([...buckets.count]).toEqual([100, 100, 100, 100, 100, 1]);
+  });
+
+  it('takes an out-of-order sample everywhere or nowhere', () => {
+    const one = store();
+    const two = new Map([
+      [STEP, 60],
+      [10_000, 60],
+    ]);
+    one.select(new Map([['a/app', two]]));
+    one.ingest(batch([point('a', NOW)]), NOW);
+    const late = one.ingest(batch([point('a', NOW - 15_000), point('a', NOW - 16_000)]), NOW);
+    expect(late).toEqual({ accepted: 1, dropped: { late: 1 } });
+    for (const [resolutionMs, windowBuckets] of two) {
+      const [container] = one
+        .view([{ podUid: 'a', container: 'app' }], { resolutionMs, windowBuckets })
+        .containers();
+      expect(container!.gauge('container.memory.working_set')!.samples).toBe(2);
+    }
+  });
+
+  it('drops what is older than its windows', () => {
+    const one = store();
+    one.applyObjects([
+      {
+        kind: 'upsert',
+        podUid: 'old',
+        containers: [facts('old', { podCreatedAtMs: 1, startedAtMs: 2 })],
+      },
+    ]);
+    one.select(new Map([['old/app', WINDOWS]]));
+    const result = one.ingest(batch([point('old', NOW - 60_001), point('old', NOW - 60_000)]), NOW);
+    expect(result).toEqual({ accepted: 1, dropped: { late: 1 } });
+  });
+
   it('counts requests, and tells none reported from zero', () => {
     const one = store();
     const read = () =>
