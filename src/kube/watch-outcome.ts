@@ -10,7 +10,7 @@ export type WatchOutcome =
 /** What a reflector does next. */
 export interface NextStep {
   /** `rewatch` goes on at the last resourceVersion, `relist` fetches everything again. */
-  readonly then: 'rewatch' | 'relist';
+  readonly action: 'rewatch' | 'relist';
   /** For a relist: `known` not older than what was seen, `latest` whatever the server has. */
   readonly from: 'known' | 'latest';
   readonly pause: boolean;
@@ -20,18 +20,24 @@ export interface NextStep {
   readonly degraded: boolean;
 }
 
+/** A relist because something was not as expected. */
+export const RELIST: NextStep = {
+  action: 'relist',
+  from: 'known',
+  pause: true,
+  minimumMs: 0,
+  degraded: false,
+};
+
 /** A stream shorter than this without an event is suspicious (client-go: very short watch). */
 const SHORT_WATCH_MS = 1_000;
 /** Breaks at the same resourceVersion after which that version is no longer trusted. */
 const MAX_BREAKS = 2;
 const MAX_SERVER_ERRORS = 3;
 
-const step = (then: NextStep['then'], rest: Partial<NextStep> = {}): NextStep => ({
-  then,
-  from: 'known',
-  pause: true,
-  minimumMs: 0,
-  degraded: false,
+const step = (action: NextStep['action'], rest: Partial<NextStep> = {}): NextStep => ({
+  ...RELIST,
+  action,
   ...rest,
 });
 
