@@ -17,7 +17,6 @@ export const REFUSALS = [
   'deadline',
   'reset',
   'draining',
-  'resetFlood',
 ] as const;
 
 /** One of {@link REFUSALS}. */
