@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One control plane for all behaviours that leave it whole.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureBinaries } from '../toolchain/ensure-binaries.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { requireContext } from './existing-cluster.ts';
 import { startControlPlane } from './start-control-plane.ts';
 
 let cluster: ControlPlane;
@@ -113,6 +115,17 @@ describe('audit', () => {
     const verbs = new Set((await cluster.audit.read()).map(({ verb }) => verb));
     expect(verbs).not.toContain('get');
     expect(verbs).not.toContain('list');
+  });
+});
+
+describe('requireContext', () => {
+  it('accepts a context of the kubeconfig and names those that are there otherwise', async () => {
+    const { kubectl } = await ensureBinaries(['kubectl']);
+    const kubeconfig = cluster.kubeconfigPath;
+    await requireContext(kubectl, { context: cluster.name, kubeconfig });
+    await expect(requireContext(kubectl, { context: 'prod', kubeconfig })).rejects.toThrow(
+      /"prod" is not among: test/,
+    );
   });
 });
 

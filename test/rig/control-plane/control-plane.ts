@@ -59,7 +59,7 @@ export type Identity =
   | { readonly serviceAccount: { readonly namespace: string; readonly name: string } };
 
 /** Configures one raw request. */
-export interface RequestOptions extends JsonRequestOptions {
+interface RequestOptions extends JsonRequestOptions {
   /** Kubeconfig that says who asks; the administrator by default. */
   readonly kubeconfig?: string;
 }

@@ -31,7 +31,7 @@ export interface Connection {
 const inline = async (path: string): Promise<string> => (await readFile(path)).toString('base64');
 
 /** Returns the text of a kubeconfig. */
-export const kubeconfigText = async (options: KubeconfigOptions): Promise<string> => {
+const kubeconfigText = async (options: KubeconfigOptions): Promise<string> => {
   const { server, caFile, credentials, name = 'homeostat-test', namespace } = options;
   const user =
     'token' in credentials

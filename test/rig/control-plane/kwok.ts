@@ -17,7 +17,7 @@ export interface KwokNodeOptions {
 export type Send = (method: string, path: string, body?: unknown) => Promise<ApiResponse>;
 
 /** Returns a Node object that kwok takes care of. */
-export const kwokNode = (
+const kwokNode = (
   name: string,
   { labels = {}, capacity = { cpu: '32', memory: '256Gi', pods: '110' } }: KwokNodeOptions,
 ): unknown => ({
@@ -43,7 +43,7 @@ interface NodeView {
 }
 
 /** Tells whether a node is Ready and no longer tainted as new. */
-export const isNodeReady = ({ spec, status }: NodeView): boolean =>
+const isNodeReady = ({ spec, status }: NodeView): boolean =>
   (spec.taints ?? []).length === 0 &&
   (status.conditions ?? []).some(({ type, status: value }) => type === 'Ready' && value === 'True');
 

@@ -15,7 +15,7 @@ export interface CertificateFiles {
 }
 
 /** Describes a certificate to be issued. */
-export interface CertificateRequest {
+interface CertificateRequest {
   /** Name of the files, unique in the folder. */
   readonly name: string;
   /** User name for a client, any name for a server. */

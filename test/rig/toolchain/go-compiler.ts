@@ -25,7 +25,7 @@ export const goEnvironment = (cgo: boolean): NodeJS.ProcessEnv => {
 };
 
 /** Reads the lowest Go version that a go.mod accepts, for example `1.26.6`. */
-export const requiredGoVersion = async (moduleFolder: string): Promise<string> => {
+const requiredGoVersion = async (moduleFolder: string): Promise<string> => {
   const text = await readFile(join(moduleFolder, 'go.mod'), 'utf8');
   return /^go (\S+)/m.exec(text)?.[1] ?? '1.26.0';
 };
