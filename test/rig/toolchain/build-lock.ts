@@ -115,6 +115,8 @@ export const withLock = async <Result>(
   await writeFile(mine, JSON.stringify(holder));
   try {
     await acquire(path, mine, options);
+    // The lock is the same file under its own name: a killed holder leaves only that one.
+    await rm(mine);
     try {
       return await work();
     } finally {

@@ -49,7 +49,8 @@ const main = async ([command, group]: readonly string[]): Promise<number> => {
     return 0;
   } catch (error) {
     if (!(error instanceof ToolchainError) && !interrupt.signal.aborted) throw error;
-    console.error(error instanceof Error ? error.message : error);
+    const reason = error instanceof ToolchainError ? error.message : 'interrupted';
+    console.error(reason);
     return 1;
   }
 };
