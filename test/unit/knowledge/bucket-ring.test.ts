@@ -18,8 +18,8 @@ const samples = fc
   .array(
     fc.record({
       move: fc.oneof(
-        { weight: 6, arbitrary: fc.integer({ min: 0, max: 12 }) },
-        { weight: 2, arbitrary: fc.integer({ min: -200, max: 0 }) },
+        { weight: 40, arbitrary: fc.integer({ min: 0, max: 12 }) },
+        { weight: 6, arbitrary: fc.integer({ min: -100, max: 0 }) },
         { weight: 1, arbitrary: fc.integer({ min: 0, max: 900 }) },
       ),
       v: fc.double({ min: 0, max: 1e9, noNaN: true }),
@@ -201,5 +201,23 @@ describe('RequestRing', () => {
     ]);
     ring.dropBefore(1_000);
     expect(ring.series(30)).toBeNull();
+  });
+
+  it('still has room for an open bucket when it moves right after it forgot', () => {
+    const ring = new RequestRing({ resolutionMs: STEP, windowBuckets: 30 });
+    for (let bucket = 0; bucket < 46; bucket++) ring.add(bucket * STEP, 1);
+    ring.dropBefore(40 * STEP);
+    ring.add(46 * STEP, 1);
+    ring.add(35 * STEP, 7);
+    expect(totals(ring, 30).filter(([, count]) => count > 0)).toEqual([
+      [350, 7],
+      [400, 1],
+      [410, 1],
+      [420, 1],
+      [430, 1],
+      [440, 1],
+      [450, 1],
+      [460, 1],
+    ]);
   });
 });

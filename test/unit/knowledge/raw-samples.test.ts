@@ -183,6 +183,15 @@ describe('RawSamples', () => {
     );
   });
 
+  it('bridges no hole that lies between the thinned and the recent samples', () => {
+    const raw = new RawSamples(RETAIN_MS);
+    for (let i = 0; i < 100; i++) raw.add(i * 10, i);
+    for (let i = 0; i < RECENT_SAMPLES; i++) raw.add(2_000 + i * 10, i);
+    expect(raw.completeAfterMs).toBe(990);
+    expect(raw.at(1_500)).toBeNull();
+    expect(raw.at(2_005)).toBe(0.5);
+  });
+
   it('lets a sample go at once that is older than a full recent part, and still counts it as seen', () => {
     const raw = new RawSamples(RETAIN_MS);
     for (let i = 0; i <= RECENT_SAMPLES; i++) raw.add(i * 10, i);
