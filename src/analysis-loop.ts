@@ -18,9 +18,10 @@ import type { AnalysisQuery } from './domain/analysis.ts';
 import type { Clock } from './domain/clock.ts';
 import type { Evidence } from './domain/evidence.ts';
 import { IngestQueue } from './monitor/ingest-queue.ts';
+import { serveExports } from './monitor/otlp/analysis-link.ts';
 import { Ingest } from './monitor/otlp/ingest.ts';
 import { Normaliser } from './monitor/otlp/normalise.ts';
-import type { AnswerMessage, ExportMessage, ReceiverAnswer } from './monitor/otlp/port-messages.ts';
+import type { ExportJob, ReceiverAnswer } from './monitor/otlp/port-messages.ts';
 
 /** Time that waiting requests get before a step of the round has its turn. */
 const DRAIN_SLICE_MS = 20;
@@ -36,9 +37,10 @@ export interface AnalysisLoopParts {
   readonly clock: Clock;
 }
 
-interface QueuedExport extends ExportMessage {
-  /** Where the answer goes. */
-  readonly port: MessagePort;
+interface QueuedExport {
+  readonly job: ExportJob;
+  readonly body: ExportJob['body'];
+  readonly answer: (answer: ReceiverAnswer) => void;
 }
 
 /** The analysis worker's loop over its engine, its queue and its two ports. */
@@ -46,6 +48,7 @@ export class AnalysisLoop {
   readonly #port: MessagePort;
   readonly #clock: Clock;
   readonly #engine: AnalysisEngine;
+  readonly #normaliser = new Normaliser();
   readonly #ingest: Ingest;
   readonly #queue: IngestQueue<QueuedExport>;
   readonly #acknowledged: BigUint64Array;
@@ -60,7 +63,7 @@ export class AnalysisLoop {
     this.#clock = clock;
     this.#engine = createEngine({ detectors, limits: data.store });
     this.#ingest = new Ingest({
-      normaliser: new Normaliser(),
+      normaliser: this.#normaliser,
       sink: engineSink(this.#engine, clock),
       limitBytes: data.limitBytes,
     });
@@ -123,12 +126,17 @@ export class AnalysisLoop {
   #attach(port: MessagePort): void {
     this.#receiver?.close();
     this.#receiver = port;
-    port.on('message', (message: ExportMessage) => {
-      if (this.#queue.offer({ ...message, port })) this.#wake.abort();
-      else {
-        const retryAfterMs = this.#queue.retryAfterMs();
-        this.#answer(port, message.id, { kind: 'busy', retryAfterMs });
-      }
+    serveExports(port, (job) => this.#enqueue(job));
+  }
+
+  #enqueue(job: ExportJob): Promise<ReceiverAnswer> {
+    return new Promise((resolve) => {
+      const answer = (said: ReceiverAnswer): void => {
+        this.#answers[said.kind] = (this.#answers[said.kind] ?? 0) + 1;
+        resolve(said);
+      };
+      if (this.#queue.offer({ job, body: job.body, answer })) this.#wake.abort();
+      else answer({ kind: 'busy', retryAfterMs: this.#queue.retryAfterMs() });
     });
   }
 
@@ -137,16 +145,14 @@ export class AnalysisLoop {
     const startMs = this.#clock.monoMs();
     let nowMs = startMs;
     while (nowMs - startMs < DRAIN_SLICE_MS) {
-      const job = this.#queue.take();
-      if (job === undefined) return;
+      const queued = this.#queue.take();
+      if (queued === undefined) return;
       const before = this.#engine.accepted;
-      // Decoding may detach the body, so its length is read before.
-      const { byteLength } = job.body;
-      const answer = await this.#ingest.accept(job);
+      const answer = await this.#ingest.accept(queued.job);
       Atomics.add(this.#acknowledged, 0, BigInt(this.#engine.accepted - before));
-      this.#answer(job.port, job.id, answer);
+      queued.answer(answer);
       const endMs = this.#clock.monoMs();
-      this.#queue.learn(byteLength, endMs - nowMs);
+      this.#queue.learn(queued.body.byteLength, endMs - nowMs);
       nowMs = endMs;
     }
   }
@@ -174,11 +180,6 @@ export class AnalysisLoop {
     if (this.#wake.signal.aborted) this.#wake = new AbortController();
   }
 
-  #answer(port: MessagePort, id: number, answer: ReceiverAnswer): void {
-    this.#answers[answer.kind] = (this.#answers[answer.kind] ?? 0) + 1;
-    port.postMessage({ kind: 'answer', id, answer } satisfies AnswerMessage);
-  }
-
   #report(report: AnalysisReport): void {
     this.#port.postMessage(report);
   }
@@ -186,6 +187,7 @@ export class AnalysisLoop {
   #beat(): void {
     const counters: AnalysisCounters = {
       ...this.#engine.counters(),
+      normaliser: this.#normaliser.counters,
       answers: { ...this.#answers },
       queuedJobs: this.#queue.length,
       queuedBytes: this.#queue.bytes,

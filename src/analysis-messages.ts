@@ -11,6 +11,7 @@ import type { ObjectDelta } from './domain/entity.ts';
 import type { Evidence } from './domain/evidence.ts';
 import type { StoreLimits } from './knowledge/store.ts';
 import type { IngestQueueLimits } from './monitor/ingest-queue.ts';
+import type { NormaliserCounters } from './monitor/otlp/normaliser-counters.ts';
 
 /** What an analysis worker is started with. */
 export interface AnalysisWorkerData {
@@ -43,6 +44,7 @@ export type AnalysisCommand =
 
 /** Totals of an analysis worker since it was started, as plain numbers. */
 export interface AnalysisCounters extends EngineCounters {
+  readonly normaliser: NormaliserCounters;
   /** OTLP requests answered, by kind of answer. */
   readonly answers: Readonly<Record<string, number>>;
   readonly queuedJobs: number;
