@@ -9,6 +9,8 @@ import { MODES } from './api/healing-policy.ts';
 import { durationMs } from './domain/duration.ts';
 import { HomeostatError } from './errors.ts';
 import { LOG_LEVELS } from './instrumentation/log.ts';
+import type { Endpoint } from './kube/credentials.ts';
+import { inClusterEndpoint, kubeconfigEndpoint } from './kube/kubeconfig.ts';
 
 const duration = z.string().transform((text, context) => {
   try {
@@ -251,3 +253,20 @@ export const readConfig = (
 
 /** Reads the configuration of this process from its arguments and environment. */
 export const readProcessConfig = (): Config => readConfig(process.argv.slice(2), process.env);
+
+/**
+ * Finds the API server: the kubeconfig that is named, else the pod's own ServiceAccount, else the
+ * default kubeconfig.
+ * @throws HomeostatError `HOMEO_KUBE_CONFIG`
+ */
+export const readProcessEndpoint = (config: Config): Promise<Endpoint> => {
+  const { kubeconfig, context } = config;
+  const host = process.env['KUBERNETES_SERVICE_HOST'] ?? '';
+  if (kubeconfig === '' && context === '' && host !== '') {
+    return inClusterEndpoint({ host, port: process.env['KUBERNETES_SERVICE_PORT'] ?? '443' });
+  }
+  return kubeconfigEndpoint({
+    path: kubeconfig === '' ? undefined : kubeconfig,
+    context: context === '' ? undefined : context,
+  });
+};

@@ -103,7 +103,9 @@ const server = createServer((request, response) => {
     });
   }
 });
-server.listen(port, () => console.log(`${mode} program listens on ${port}`));
+server.listen(port, process.env['HOST'] ?? '0.0.0.0', () => {
+  console.log(`${mode} program listens on ${port}`);
+});
 
 process.on('SIGTERM', () => {
   server.close();

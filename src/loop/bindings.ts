@@ -3,7 +3,13 @@ import type { HealingPolicy } from '../api/healing-policy.ts';
 import type { Analysis, Binding } from '../domain/analysis.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { ObjectDeltas } from './object-deltas.ts';
-import { containerFacts, type ResolvedTargets, resolveTargets } from './targets.ts';
+import {
+  containerFacts,
+  type NamespacePods,
+  namespacePods,
+  type ResolvedTargets,
+  resolveTargets,
+} from './targets.ts';
 
 /** A policy with what its targets select now. */
 export interface WatchedPolicy {
@@ -34,10 +40,16 @@ export class Bindings {
 
   /** Resolves all policies and sends what changed since the last call. */
   refresh(state: ClusterState, analysis: Analysis): readonly WatchedPolicy[] {
+    const seen = new Map<string, NamespacePods>();
     const watched = state
       .policies()
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-      .map((policy) => ({ policy, targets: resolveTargets(state, policy) }));
+      .map((policy) => {
+        const { namespace } = policy.metadata;
+        const here = seen.get(namespace) ?? namespacePods(state, namespace);
+        seen.set(namespace, here);
+        return { policy, targets: resolveTargets(here, policy) };
+      });
     // All containers of a pod are sent, the unwatched too: identity must know that there are several.
     const containers = watched.flatMap(({ targets }) => targets.pods.flatMap(containerFacts));
     const deltas = this.#deltas.next(containers);

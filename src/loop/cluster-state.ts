@@ -7,10 +7,10 @@ import type { HealingAction } from '../api/healing-action.ts';
 import type { HealingPolicy } from '../api/healing-policy.ts';
 import type { Incident } from '../api/incident.ts';
 import type { WorkloadFacts } from '../domain/healing.ts';
+import { replicaSetOwners } from '../execute/ownership.ts';
 import { parseHealingAction, parseHealingPolicy } from '../execute/parse-kinds.ts';
 import {
   type Controller,
-  controllerOf,
   type ObservedPod,
   observedPod,
   workloadFacts,
@@ -70,8 +70,8 @@ export interface ClusterState {
   namespaceAnnotations(name: string): Readonly<Record<string, string>> | null;
   workloads(namespace: string): readonly WorkloadFacts[];
   pods(namespace: string): readonly ObservedPod[];
-  /** Controlling owner of a ReplicaSet; `null`: none, or the ReplicaSet was not seen. */
-  replicaSetOwner(namespace: string, uid: string): Controller | null;
+  /** Controlling owner of each ReplicaSet by uid; one that nobody controls is left out. */
+  replicaSetOwners(namespace: string): ReadonlyMap<string, Controller>;
 }
 
 /** Converts each raw object once: watched objects are replaced, never changed. */
@@ -119,11 +119,6 @@ export const createClusterState = (raw: RawObjects): ClusterState => {
         ...raw('statefulsets', namespace).map(statefulSet),
       ].filter(isPresent),
     pods: (namespace) => raw('pods', namespace).map(pod).filter(isPresent),
-    replicaSetOwner: (namespace, uid) => {
-      const found = raw('replicasets', namespace).find(
-        (each) => textAt(each, 'metadata', 'uid') === uid,
-      );
-      return found === undefined ? null : controllerOf(found);
-    },
+    replicaSetOwners: (namespace) => replicaSetOwners(raw('replicasets', namespace)),
   };
 };

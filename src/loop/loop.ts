@@ -8,7 +8,6 @@
  *
  * A round never overlaps another; records are driven beside the rounds.
  */
-import { isOpen } from '../execute/record.ts';
 import { Bindings, type WatchedPolicy } from './bindings.ts';
 import { Drives } from './drives.ts';
 import { EvidenceBook } from './evidence-book.ts';
@@ -80,13 +79,17 @@ export class Loop {
     const { log } = this.#ports;
     try {
       const watched = this.#watch();
-      await this.#metricsPoll.round(new Set(watched.map(({ policy }) => policy.metadata.namespace)));
+      await this.#metricsPoll.round(
+        new Set(watched.map(({ policy }) => policy.metadata.namespace)),
+      );
       const term = this.#term;
       if (term === null || term.signal.aborted) return;
       if (!term.isAdopted && !(await this.#adopt(term))) return;
       await this.#leadRound(watched, term.signal);
     } catch (error) {
-      log.error('round failed', { error: error instanceof Error ? (error.stack ?? '') : String(error) });
+      log.error('round failed', {
+        error: error instanceof Error ? (error.stack ?? '') : String(error),
+      });
     }
   }
 
@@ -94,20 +97,33 @@ export class Loop {
     const { state, analysis } = this.#ports;
     const watched = this.#bindings.refresh(state, analysis);
     this.#book.retain(
-      new Map(watched.map(({ policy, targets }) => [policy.metadata.uid, new Set(targets.containers)])),
+      new Map(
+        watched.map(({ policy, targets }) => [policy.metadata.uid, new Set(targets.containers)]),
+      ),
     );
     return watched;
   }
 
   /** Takes the open records over. False: it did not succeed, the next round tries again. */
   async #adopt(term: Term): Promise<boolean> {
-    const { execution, state, log } = this.#ports;
-    const open = state.actions().filter(isOpen);
-    const adopted = await execution.adopt(open, term.signal);
+    const { execution, log, observer } = this.#ports;
+    const adoption = await execution.adopt();
     if (term.signal.aborted) return false;
-    term.isAdopted = true;
-    log.info('open records adopted', { count: adopted.length });
-    return true;
+    switch (adoption.kind) {
+      case 'adopted':
+        term.isAdopted = true;
+        log.info('open records adopted', { count: adoption.records.length });
+        for (const name of adoption.unreadable) log.warn('record cannot be read', { action: name });
+        for (const record of adoption.records) this.#drives.start(record, term.signal);
+        return true;
+      case 'fenced':
+        log.error('a record carries a higher epoch: not the leader', { epoch: adoption.epoch });
+        observer?.fenced?.(adoption.epoch);
+        return false;
+      case 'failed':
+        log.warn('open records could not be adopted yet', { error: adoption.message });
+        return false;
+    }
   }
 
   async #leadRound(watched: readonly WatchedPolicy[], signal: AbortSignal): Promise<void> {
@@ -115,6 +131,6 @@ export class Loop {
     await this.#healing.round(watched, signal);
     await reconcileIncidents(this.#ports, { book: this.#book, refusals: this.#refusals }, signal);
     await this.#policies.round(watched, signal);
-    await this.#expiry.round(watched, signal);
+    await this.#expiry.round(signal);
   }
 }

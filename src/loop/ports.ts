@@ -9,6 +9,7 @@ import type { Analysis } from '../domain/analysis.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ClusterPort, EventSink, Leadership } from '../domain/cluster.ts';
 import type { Plan } from '../domain/healing.ts';
+import type { Adoption } from '../execute/adopt.ts';
 import type { DriveEnd, Submission } from '../execute/ports.ts';
 import type { Log } from '../instrumentation/log.ts';
 import type { DecisionTracer } from '../instrumentation/trace.ts';
@@ -22,8 +23,8 @@ export interface Execution {
   submit(plan: Plan): Promise<Submission>;
   /** Drives one record to its end; never rejects. */
   drive(record: HealingAction, signal: AbortSignal): Promise<DriveEnd>;
-  /** Writes the own epoch into every open record; resolves when an older leader can write none. */
-  adopt(records: readonly HealingAction[], signal: AbortSignal): Promise<readonly HealingAction[]>;
+  /** Writes the own epoch into every open record: then an older leader can write none. */
+  adopt(): Promise<Adoption>;
 }
 
 /** Told of what the loop does; must not block and must not throw. */
@@ -31,6 +32,8 @@ export interface LoopObserver {
   decided?(result: 'recorded' | 'refused' | 'observed' | 'inDoubt', reason: string): void;
   ended?(record: HealingAction): void;
   policies?(byMode: Readonly<Record<Mode, number>>): void;
+  /** A record carries a higher epoch: this process does not lead, whatever the Lease says. */
+  fenced?(epoch: number): void;
 }
 
 /** The world as the loop meets it. */

@@ -20,15 +20,24 @@ export interface ResolvedTargets {
   readonly containers: readonly string[];
 }
 
-/** Finds the workload that owns a pod in the end: directly, or through a ReplicaSet. */
-export const workloadOf = (state: ClusterState, pod: ObservedPod): WorkloadFacts | null => {
-  if (pod.controller === null) return null;
-  const { namespace } = pod.facts;
-  const owner =
-    pod.controller.kind === 'ReplicaSet'
-      ? state.replicaSetOwner(namespace, pod.controller.uid)
-      : pod.controller;
-  return state.workloads(namespace).find(({ ref }) => ref.uid === owner?.uid) ?? null;
+/** The pods of one namespace with the workloads that own them in the end. */
+export interface NamespacePods {
+  readonly workloads: readonly WorkloadFacts[];
+  readonly pods: readonly OwnedPod[];
+}
+
+/** Resolves the owners of all pods of a namespace: directly, or through a ReplicaSet. */
+export const namespacePods = (state: ClusterState, namespace: string): NamespacePods => {
+  const workloads = state.workloads(namespace);
+  const byUid = new Map(workloads.map((workload) => [workload.ref.uid, workload]));
+  const owners = state.replicaSetOwners(namespace);
+  const pods = state.pods(namespace).flatMap((pod) => {
+    const owner =
+      pod.controller?.kind === 'ReplicaSet' ? owners.get(pod.controller.uid) : pod.controller;
+    const workload = byUid.get(owner?.uid ?? '');
+    return workload === undefined ? [] : [{ pod, workload }];
+  });
+  return { workloads, pods };
 };
 
 /** Gives the facts of every container of an owned pod, as the analysis worker wants them. */
@@ -48,24 +57,19 @@ export const containerFacts = ({ pod, workload }: OwnedPod): readonly ContainerF
     lastTermination: container.lastTermination,
   }));
 
-/** Resolves a policy's targets to workloads, pods and containers. */
-export const resolveTargets = (state: ClusterState, policy: HealingPolicy): ResolvedTargets => {
-  const { namespace } = policy.metadata;
+/** Resolves a policy's targets among the pods of its namespace. */
+export const resolveTargets = (here: NamespacePods, policy: HealingPolicy): ResolvedTargets => {
   const selected = new Map<string, { workload: WorkloadFacts; target: PolicyTarget }>();
-  for (const workload of state.workloads(namespace)) {
+  for (const workload of here.workloads) {
     const target = selectingTarget(policy, workload);
     if (target !== undefined) selected.set(workload.ref.uid, { workload, target });
   }
-  const pods: OwnedPod[] = [];
-  const containers: string[] = [];
-  for (const pod of state.pods(namespace)) {
-    const entry = selected.get(workloadOf(state, pod)?.ref.uid ?? '');
-    if (entry === undefined) continue;
-    pods.push({ pod, workload: entry.workload });
-    const { containers: wanted } = entry.target;
-    for (const { name } of pod.facts.containers) {
-      if (wanted?.includes(name) !== false) containers.push(containerKey(pod.facts.uid, name));
-    }
-  }
+  const pods = here.pods.filter(({ workload }) => selected.has(workload.ref.uid));
+  const containers = pods.flatMap(({ pod, workload }) => {
+    const wanted = selected.get(workload.ref.uid)?.target.containers;
+    return pod.facts.containers
+      .filter(({ name }) => wanted?.includes(name) !== false)
+      .map(({ name }) => containerKey(pod.facts.uid, name));
+  });
   return { workloads: [...selected.values()].map(({ workload }) => workload), pods, containers };
 };

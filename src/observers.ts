@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the parts tell about themselves, turned into metrics, logs and Events. */
+import type { HealingAction } from './api/healing-action.ts';
+import type { EventSink } from './domain/cluster.ts';
+import type { ExecutionObserver } from './execute/ports.ts';
+import { phaseOf } from './execute/record.ts';
+import type { Log } from './instrumentation/log.ts';
+import type { Metrics } from './instrumentation/metrics.ts';
+import type { RequestLogEntry } from './kube/transport.ts';
+import type { LoopObserver } from './loop/ports.ts';
+
+/** Plural resource in a request path, so that the label has few values. */
+const resourceOf = (path: string): string => {
+  const parts = path.split('/').filter((part) => part !== '');
+  const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
+  return (rest[0] === 'namespaces' && rest.length > 2 ? rest[2] : rest[0]) ?? '';
+};
+
+/** Counts one attempt of a request to the API server. */
+export const observeRequest = (metrics: Metrics, entry: RequestLogEntry): void => {
+  metrics.apiRequests.inc({
+    verb: entry.method,
+    resource: resourceOf(entry.path),
+    code: entry.status === 0 ? entry.reason : String(entry.status),
+  });
+  if (entry.method !== 'WATCH')
+    metrics.apiSeconds.observe({ verb: entry.method }, entry.durationMs / 1000);
+};
+
+/** Counts decisions and outcomes. */
+export const observeLoop = (metrics: Metrics): LoopObserver => ({
+  decided: (result, reason) => metrics.decisions.inc({ result, reason }),
+  ended: (record) =>
+    metrics.actions.inc({
+      action: Object.keys(record.spec.action)[0] ?? '',
+      phase: phaseOf(record),
+    }),
+  policies: (byMode) => {
+    for (const [mode, count] of Object.entries(byMode)) metrics.policies.set({ mode }, count);
+  },
+});
+
+const eventOf = (record: HealingAction): { reason: string; note: string; isWarning: boolean } => {
+  const phase = phaseOf(record);
+  const { reason = '', message = '' } = record.status ?? {};
+  const notes: Readonly<Record<string, string>> = {
+    Planned: `${record.spec.mode === 'DryRun' ? 'would restart' : 'restart planned'}: ${record.spec.cause.summary}`,
+    Executing: 'evicting the pod',
+    Settling: 'evicted, waiting for the replacement',
+    Verifying: 'the replacement is Ready, verifying the effect',
+  };
+  return {
+    reason: `Healing${phase}`,
+    note: notes[phase] ?? `${reason}: ${message}`,
+    isWarning: phase === 'Failed' || phase === 'Inconclusive' || phase === 'Blocked',
+  };
+};
+
+/** Logs each change of phase and tells it as an Event on the target. */
+export const observeExecution = ({
+  metrics,
+  log,
+  events,
+}: {
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly events: EventSink;
+}): ExecutionObserver => ({
+  phaseChanged: (record, previous) => {
+    const { target, cause } = record.spec;
+    const phase = phaseOf(record);
+    const { reason, note, isWarning } = eventOf(record);
+    log.info('action phase', {
+      action: record.metadata.name,
+      entity: `${target.namespace}/${target.name}`,
+      reason: previous === null ? phase : `${previous} to ${phase}`,
+      detail: record.status?.message ?? '',
+    });
+    if (phase === 'Settling' && record.status?.actedAt !== undefined) {
+      const seconds = (Date.parse(record.status.actedAt) - Date.parse(cause.observedAt)) / 1000;
+      metrics.detectSeconds.observe(Math.max(0, seconds));
+    }
+    events.emit({
+      type: isWarning ? 'Warning' : 'Normal',
+      reason,
+      action: Object.keys(record.spec.action)[0] ?? 'heal',
+      note: note.slice(0, 1024),
+      regarding: {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        namespace: target.namespace,
+        name: target.name,
+        uid: target.uid,
+      },
+    });
+  },
+  writeRefused: (record, status, message) =>
+    log.error('a record cannot be written', {
+      action: record.metadata.name,
+      reason: String(status),
+      error: message,
+    }),
+  fenced: (record) =>
+    log.error('a newer leader owns this record', { action: record.metadata.name }),
+});
