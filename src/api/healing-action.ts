@@ -6,17 +6,17 @@
 import { z } from 'zod';
 import { BLOCK_REASONS } from '../domain/verdict.ts';
 import { policyRefSchema } from './healing-policy.ts';
+import { atomicList, immutable, mapOf, transitionRuled } from './rule.ts';
 import {
   conditionsSchema,
   durationSchema,
   nameSchema,
   type ObjectMeta,
   objectNameSchema,
+  observedGenerationSchema,
   timeSchema,
   uidSchema,
 } from './scalars.ts';
-
-const atomic = { 'x-kubernetes-list-type': 'atomic' };
 
 /** Phases in which something is still to be done. */
 export const OPEN_PHASES = ['Planned', 'Admitted', 'Executing', 'Settling', 'Verifying'] as const;
@@ -49,127 +49,198 @@ export const OUTCOME_REASONS = [
   'DryRunPassed',
 ] as const;
 
-const workloadSchema = z.object({
-  apiVersion: z.string().max(64),
-  kind: z.string().max(63),
-  name: objectNameSchema,
-  uid: uidSchema,
+/** Schema of a reference to a workload, as records and incidents carry it. */
+export const workloadRefSchema = z.object({
+  apiVersion: z.string().max(64).describe('API version of the workload.'),
+  kind: z.string().max(63).describe('Kind of the workload.'),
+  name: objectNameSchema.describe('Name of the workload.'),
+  uid: uidSchema.describe('Uid of the workload.'),
 });
 
 /** One request that may be sent to the API server, with what must hold and how to find out whether it took effect. */
 export const intentSchema = z.object({
-  seq: z.int32().min(0),
-  verb: z.enum(['evict']),
+  seq: z.int32().min(0).describe('Place in the order of sending, from 0.'),
+  verb: z.enum(['evict']).describe('What is asked for.'),
   /** Path of the request, without query. */
-  path: z.string().max(1024),
-  preconditions: z.object({ uid: uidSchema, resourceVersion: z.string().max(64) }),
+  path: z.string().max(1024).describe('Path of the request, without query.'),
+  preconditions: z
+    .object({
+      uid: uidSchema.describe('Uid that the target must have.'),
+      resourceVersion: z.string().max(64).describe('Version that the target had when planned.'),
+    })
+    .describe('What must hold of the target, checked by the API server.'),
 });
 
 /** Schema of `HealingAction.spec`, immutable. */
-export const healingActionSpecSchema = z.object({
-  policyRef: policyRefSchema,
-  incidentRef: z.object({ name: objectNameSchema }),
-  target: z.object({
-    apiVersion: z.string().max(64),
-    kind: z.literal('Pod'),
-    namespace: objectNameSchema,
-    name: objectNameSchema,
-    uid: uidSchema,
-    resourceVersion: z.string().max(64),
-    container: nameSchema,
-    podCreatedAt: timeSchema,
+export const healingActionSpecSchema = immutable(
+  z.object({
+    policyRef: policyRefSchema.describe('The policy that wanted it, and at which generation.'),
+    incidentRef: z
+      .object({ name: objectNameSchema.describe('Name of the Incident.') })
+      .describe('The incident that it answers.'),
+    target: z
+      .object({
+        apiVersion: z.string().max(64).describe('API version of the target.'),
+        kind: z.literal('Pod').describe('Kind of the target.'),
+        namespace: objectNameSchema.describe('Namespace of the target.'),
+        name: objectNameSchema.describe('Name of the pod.'),
+        uid: uidSchema.describe(
+          'Uid of the pod: a replacement of the same name is another target.',
+        ),
+        resourceVersion: z.string().max(64).describe('Version of the pod when it was planned.'),
+        container: nameSchema.describe('The container in trouble.'),
+        podCreatedAt: timeSchema.describe('When the pod was created.'),
+      })
+      .describe('What is acted on.'),
+    workload: workloadRefSchema.describe('The controller that owns the target.'),
+    peersBefore: atomicList(uidSchema, { max: 256 }).describe(
+      'Uids of the pods of the workload before the effect: none of them is the replacement.',
+    ),
+    step: z
+      .object({
+        index: z.int32().min(0).describe("Index of the step in the policy's ladder."),
+        name: nameSchema.describe('Name of the step.'),
+        attempt: z.int32().min(1).describe('How many times it has been tried, this one included.'),
+      })
+      .describe('The step of the policy that this carries out.'),
+    action: z
+      .object({ restart: z.object({}).describe('Evicts the pod.') })
+      .describe('The action with its parameters resolved.'),
+    mode: z
+      .enum(['DryRun', 'Auto'])
+      .describe('DryRun: rehearsed on the API server only. Auto: carried out.'),
+    cause: z
+      .object({
+        type: z.string().max(63).describe('What is believed to be wrong.'),
+        trigger: nameSchema.describe('Trigger of the policy that fired.'),
+        summary: z.string().max(1024).describe('What was seen, in a sentence.'),
+        quantity: z.string().max(128).describe('The quantity it was seen in.'),
+        /** Figures of the evidence, as decimal text: names carry the unit. */
+        measures: mapOf(z.string().max(64), z.string().max(64), 48).describe(
+          'Figures of the evidence as decimal text; names carry the unit.',
+        ),
+        observedAt: timeSchema.describe('Time of the newest sample.'),
+      })
+      .describe('Why.'),
+    intents: atomicList(intentSchema, { max: 8 }).describe(
+      'The requests that may be sent, fixed before the first is.',
+    ),
+    undoUnavailableReason: z.string().max(512).describe('Why it cannot be undone.'),
+    predicted: z
+      .object({
+        /** Ready replicas of the workload in each intermediate state. */
+        readyReplicas: atomicList(z.int32().min(0), { max: 8 }).describe(
+          'Ready replicas in each state that it passes through.',
+        ),
+        desiredReplicas: z.int32().min(0).describe('Desired replicas.'),
+      })
+      .describe('What it was expected to do to the workload.'),
+    /** 1 + the highest generation among live restarts of the workload, container and cause before this pod was created. */
+    lineageGeneration: z
+      .int32()
+      .min(1)
+      .describe(
+        'How many times in a row the container and those it replaced were restarted for this cause, this one included.',
+      ),
+    budgetsCharged: atomicList(nameSchema, { max: 20 }).describe('Budgets that it is charged to.'),
+    limits: z
+      .object({
+        timeout: durationSchema.describe('How long it is tried.'),
+        settle: durationSchema.describe('How long the replacement may take to become Ready.'),
+        verify: z
+          .object({
+            initialDelay: durationSchema.describe('Time before samples count.'),
+            window: durationSchema.describe('How long the effect is watched.'),
+            interval: durationSchema.describe('How often it is looked at.'),
+            minSamples: z.int32().min(1).describe('Samples without which nothing is proven.'),
+          })
+          .describe('How success is proven.'),
+        horizon: durationSchema.describe('Time to OOM that the replacement must exceed.'),
+        resolution: durationSchema.describe('Resolution of the detector.'),
+      })
+      .describe('Limits of the policy at the time of planning.'),
+    fencing: z
+      .object({
+        leaseName: objectNameSchema.describe('Name of the Lease.'),
+        epoch: z.int().min(0).describe('Epoch of the leader that wrote the record.'),
+        holder: z.string().max(253).describe('Identity of that leader.'),
+      })
+      .describe('Who wrote the record.'),
   }),
-  workload: workloadSchema,
-  /** Uids of the workload's pods before the effect, at most 256: none of them is the replacement. */
-  peersBefore: z.array(uidSchema).max(256).meta(atomic),
-  step: z.object({ index: z.int32().min(0), name: nameSchema, attempt: z.int32().min(1) }),
-  action: z.object({ restart: z.object({}) }),
-  mode: z.enum(['DryRun', 'Auto']),
-  cause: z.object({
-    type: z.string().max(63),
-    trigger: nameSchema,
-    summary: z.string().max(1024),
-    quantity: z.string().max(128),
-    /** Figures of the evidence, as decimal text: names carry the unit. */
-    measures: z.record(z.string().max(64), z.string().max(64)).meta({ maxProperties: 48 }),
-    observedAt: timeSchema,
-  }),
-  intents: z.array(intentSchema).max(8).meta(atomic),
-  undoUnavailableReason: z.string().max(512),
-  predicted: z.object({
-    /** Ready replicas of the workload in each intermediate state. */
-    readyReplicas: z.array(z.int32().min(0)).max(8).meta(atomic),
-    desiredReplicas: z.int32().min(0),
-  }),
-  /** 1 + the highest generation among live restarts of the workload, container and cause before this pod was created. */
-  lineageGeneration: z.int32().min(1),
-  budgetsCharged: z.array(nameSchema).max(20).meta(atomic),
-  limits: z.object({
-    timeout: durationSchema,
-    settle: durationSchema,
-    verify: z.object({
-      initialDelay: durationSchema,
-      window: durationSchema,
-      interval: durationSchema,
-      minSamples: z.int32().min(1),
-    }),
-    horizon: durationSchema,
-    resolution: durationSchema,
-  }),
-  fencing: z.object({
-    leaseName: objectNameSchema,
-    epoch: z.int().min(0),
-    holder: z.string().max(253),
-  }),
-});
+);
 
 /** `HealingAction.spec`. */
 export type HealingActionSpec = z.output<typeof healingActionSpecSchema>;
 
+const REASONS = [...new Set([...OUTCOME_REASONS, ...BLOCK_REASONS])] as [string, ...string[]];
+const terminal = TERMINAL_PHASES.map((phase) => `'${phase}'`).join(', ');
+
 /** Schema of `HealingAction.status`; every write carries metadata.resourceVersion. */
-export const healingActionStatusSchema = z.object({
-  phase: z.enum(PHASES),
-  reason: z
-    .enum([...new Set([...OUTCOME_REASONS, ...BLOCK_REASONS])] as [string, ...string[]])
-    .optional(),
-  message: z.string().max(2048).optional(),
-  /** The leader that may write this record now: the newest epoch wins. */
-  fence: z.object({ epoch: z.int().min(0), holder: z.string().max(253) }).optional(),
-  /** Each sending of an intent: written with `sentAt` before the call, completed after it. */
-  steps: z
-    .array(
+export const healingActionStatusSchema = transitionRuled(
+  z.object({
+    phase: z.enum(PHASES).describe('How far it has come.'),
+    reason: z.enum(REASONS).optional().describe('Why it ended as it did, one word.'),
+    message: z.string().max(2048).optional().describe('Why, for people.'),
+    /** The leader that may write this record now: the newest epoch wins. */
+    fence: z
+      .object({
+        epoch: z.int().min(0).describe('Epoch of the leader that owns the record now.'),
+        holder: z.string().max(253).describe('Identity of that leader.'),
+      })
+      .optional()
+      .describe('The leader that may write this record: the highest epoch wins.'),
+    /** Each sending of an intent: written with `sentAt` before the call, completed after it. */
+    steps: atomicList(
       z.object({
-        seq: z.int32().min(0),
-        sentAt: timeSchema,
-        observedAt: timeSchema.optional(),
-        httpStatus: z.int32().min(0).max(599).optional(),
-        note: z.string().max(1024).optional(),
+        seq: z.int32().min(0).describe('Which intent.'),
+        sentAt: timeSchema.describe('Written before the request left.'),
+        observedAt: timeSchema.optional().describe('When its effect or refusal was known.'),
+        httpStatus: z.int32().min(0).max(599).optional().describe('Status of the answer.'),
+        note: z.string().max(1024).optional().describe('What the answer said.'),
       }),
+      { max: 64 },
     )
-    .max(64)
-    .optional()
-    .meta(atomic),
-  admittedAt: timeSchema.optional(),
-  /** First moment at which the effect was known to be done. */
-  actedAt: timeSchema.optional(),
-  nextAttemptAt: timeSchema.optional(),
-  replacement: z
-    .object({ name: objectNameSchema, uid: uidSchema, readyAt: timeSchema.optional() })
-    .optional(),
-  verification: z
-    .object({
-      startedAt: timeSchema,
-      samples: z.int32().min(0),
-      newestSampleAt: timeSchema.optional(),
-      beforeTimeToOom: z.string().max(32).optional(),
-      afterTimeToOom: z.string().max(32).optional(),
-      verdict: z.enum(['Effective', 'Ineffective', 'Inconclusive']).optional(),
-    })
-    .optional(),
-  finishedAt: timeSchema.optional(),
-  observedGeneration: z.int().min(0).optional(),
-  conditions: conditionsSchema.optional(),
-});
+      .optional()
+      .describe('Each sending of an intent: written before the call, completed after it.'),
+    admittedAt: timeSchema.optional().describe('When the guards had passed.'),
+    /** First moment at which the effect was known to be done. */
+    actedAt: timeSchema.optional().describe('When the effect was first known to be done.'),
+    nextAttemptAt: timeSchema.optional().describe('When a refused request is sent again.'),
+    replacement: z
+      .object({
+        name: objectNameSchema.describe('Name of the pod.'),
+        uid: uidSchema.describe('Its uid.'),
+        readyAt: timeSchema.optional().describe('When it was Ready.'),
+      })
+      .optional()
+      .describe('The pod that took the place of the target.'),
+    verification: z
+      .object({
+        startedAt: timeSchema.describe('From when on samples count.'),
+        samples: z.int32().min(0).describe('Samples seen.'),
+        newestSampleAt: timeSchema.optional().describe('Time of the newest sample.'),
+        beforeTimeToOom: z.string().max(32).optional().describe('Time to OOM before.'),
+        afterTimeToOom: z.string().max(32).optional().describe('Time to OOM after.'),
+        verdict: z
+          .enum(['Effective', 'Ineffective', 'Inconclusive'])
+          .optional()
+          .describe('What was proven.'),
+      })
+      .optional()
+      .describe('The proof of the effect.'),
+    finishedAt: timeSchema.optional().describe('When it reached its last phase.'),
+    observedGeneration: observedGenerationSchema,
+    conditions: conditionsSchema.optional().describe('What holds of the action.'),
+  }),
+  {
+    cel: `!(oldSelf.phase in [${terminal}]) || self.phase == oldSelf.phase`,
+    message: 'must not leave a final `phase`: plan another action',
+  },
+  {
+    cel: '!has(oldSelf.fence) || (has(self.fence) && self.fence.epoch >= oldSelf.fence.epoch)',
+    message: 'must not lower `fence.epoch`: a newer leader owns this record',
+  },
+);
 
 /** `HealingAction.status`. */
 export type HealingActionStatus = z.output<typeof healingActionStatusSchema>;

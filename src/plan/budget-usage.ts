@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Budget } from '../api/healing-policy.ts';
+import type { Budget } from '../api/safety.ts';
 import type { UnixMs } from '../domain/clock.ts';
 import { durationMs } from '../domain/duration.ts';
 import type { ActionSummary } from '../domain/healing.ts';

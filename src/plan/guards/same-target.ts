@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HealingPolicy } from '../../api/healing-policy.ts';
+import { selectingTarget } from '../../api/policy-target.ts';
 import { durationMs } from '../../domain/duration.ts';
 import type { Plan, PodFacts, WorkloadFacts } from '../../domain/healing.ts';
 import { PASS } from '../../domain/verdict.ts';
@@ -30,12 +31,32 @@ const workloadIsAnother = ({ target }: Plan, { workload }: Live): string | null 
     ? null
     : `${workloadText(target.workload)} is another object of the same name now`;
 
+/** The policy was edited since: it no longer watches this container. */
+const isNoTargetAnyMore = ({ target }: Plan, { workload, policy }: Live): string | null => {
+  if (workload === null) return null;
+  const selecting = selectingTarget(policy, workload);
+  if (selecting === undefined) return `${workloadText(target.workload)} is no target of the policy`;
+  return selecting.containers?.includes(target.container) === false
+    ? `container ${target.container} is not among \`containers\` of target ${selecting.name}`
+    : null;
+};
+
+/** The policy was edited since: it no longer asks for this action on this finding. */
+const isNotWantedAnyMore = ({ diagnosis, step }: Plan, { policy }: Live): string | null => {
+  const { trigger } = diagnosis.evidence.trigger;
+  if (!policy.spec.triggers.some(({ name }) => name === trigger)) {
+    return `the policy has no trigger ${trigger} any more`;
+  }
+  return policy.spec.actions.some(({ name }) => name === step.name)
+    ? null
+    : `the policy has no action ${step.name} any more`;
+};
+
 /** The bucket in which a container starts may begin before it: one resolution of grace. */
 const graceMs = ({ diagnosis }: Plan, { policy }: Live): number => {
-  const trigger = policy.spec.triggers.find(
-    ({ name }) => name === diagnosis.evidence.trigger.trigger,
-  );
-  return trigger === undefined ? 0 : durationMs(trigger.detector.params.resolution);
+  const { trigger } = diagnosis.evidence.trigger;
+  const found = policy.spec.triggers.find(({ name }) => name === trigger);
+  return found === undefined ? 0 : durationMs(found.detector.params.resolution);
 };
 
 const containerIsNotTheOneSeen = (plan: Plan, live: Live): string | null => {
@@ -59,6 +80,8 @@ const CHECKS = [
   podIsDeleting,
   podDoesNotRun,
   workloadIsAnother,
+  isNoTargetAnyMore,
+  isNotWantedAnyMore,
   containerIsNotTheOneSeen,
 ] as const;
 

@@ -3,11 +3,55 @@ import { describe } from 'vitest';
 import type { PodFacts } from '../../../../src/domain/healing.ts';
 import { sameTarget } from '../../../../src/plan/guards/same-target.ts';
 import { container, HOUR, having, MINUTE, NOW, pod, policy, workload } from '../valid-input.ts';
-import { itJudges } from './expect-verdict.ts';
+import { itJudges, type Row } from './expect-verdict.ts';
 
 const ofPod = (patch: Partial<PodFacts>) => having({ target: { ...pod, ...patch } });
 const ofContainer = (patch: Partial<typeof container>) =>
   ofPod({ containers: [{ ...container, ...patch }] });
+
+const web = { name: 'web', kind: 'Deployment' };
+const targeting = (target: object) => having({ policy: policy({ targets: [target] }) });
+/** Each field of a target, changed so that the workload or container is no longer selected. */
+const targetRows: readonly Row[] = [
+  {
+    when: 'the policy names another workload now',
+    input: targeting({ ...web, resourceName: 'other' }),
+    says: ['TargetChanged', 'Deployment shop/web is no target'],
+  },
+  {
+    when: 'the policy names another kind now',
+    input: targeting({ ...web, kind: 'StatefulSet', resourceName: 'web' }),
+    says: ['TargetChanged', 'no target'],
+  },
+  {
+    when: 'the policy selects other labels now',
+    input: targeting({ ...web, selector: { matchLabels: { tier: 'other' } } }),
+    says: ['TargetChanged', 'no target'],
+  },
+  {
+    when: 'the policy demands a label that is not there',
+    input: targeting({
+      ...web,
+      selector: { matchExpressions: [{ key: 'x', operator: 'Exists' }] },
+    }),
+    says: ['TargetChanged', 'no target'],
+  },
+  {
+    when: 'the policy excludes the workload now',
+    input: targeting({ ...web, selector: {}, exclude: { names: ['web'] } }),
+    says: ['TargetChanged', 'no target'],
+  },
+  {
+    when: 'the policy selects all workloads',
+    input: targeting({ ...web, selector: {} }),
+    says: 'Pass',
+  },
+  {
+    when: 'the policy watches another container now',
+    input: targeting({ ...web, resourceName: 'web', containers: ['sidecar'] }),
+    says: ['TargetChanged', 'container app', 'target web'],
+  },
+];
 
 describe('sameTarget', () => {
   itJudges(
@@ -75,13 +119,33 @@ describe('sameTarget', () => {
         says: ['TargetChanged', 'started after the window'],
       },
       {
-        when: 'the trigger was removed, so that there is no bucket of grace',
+        when: 'the resolution is finer, so that the bucket of grace is shorter',
         input: having({
-          target: { ...pod, containers: [{ ...container, startedAtMs: NOW - 2 * HOUR + 1 }] },
-          policy: policy({ triggers: [{ name: 'other', detector: { type: 'MemoryLeak' } }] }),
+          target: {
+            ...pod,
+            containers: [{ ...container, startedAtMs: NOW - 2 * HOUR + MINUTE + 1 }],
+          },
+          policy: policy({
+            triggers: [
+              { name: 'leak', detector: { type: 'MemoryLeak', params: { resolution: '1m' } } },
+            ],
+          }),
         }),
         says: ['TargetChanged', 'started after the window'],
       },
+      {
+        when: 'the trigger was removed from the policy',
+        input: having({
+          policy: policy({ triggers: [{ name: 'other', detector: { type: 'MemoryLeak' } }] }),
+        }),
+        says: ['TargetChanged', 'no trigger leak'],
+      },
+      {
+        when: 'the action was removed from the policy',
+        input: having({ policy: policy({ actions: [{ name: 'other', restart: {} }] }) }),
+        says: ['TargetChanged', 'no action restart'],
+      },
+      ...targetRows,
     ],
   );
 });
