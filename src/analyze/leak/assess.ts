@@ -75,10 +75,9 @@ interface Present {
 const presentTrend = (floor: Floor, axis: Axis, whole: Trend, regime: Regime): Present => {
   const { from } = regime;
   const x = axis.x.subarray(from);
-  const trend =
-    from === 0
-      ? whole
-      : estimateTrend(x, floor.y.subarray(from), axis.load?.subarray(from) ?? null);
+  const load =
+    axis.load === null ? null : { values: axis.load.subarray(from), effect: axis.loadEffect };
+  const trend = from === 0 ? whole : estimateTrend(x, floor.y.subarray(from), load);
   if (trend === null) {
     return { regime: { from: 0, kind: 'whole' }, x: axis.x, y: whole.adjusted, trend: whole };
   }
@@ -86,11 +85,9 @@ const presentTrend = (floor: Floor, axis: Axis, whole: Trend, regime: Regime): P
 };
 
 /** The class of growth that is not (or no longer) there. */
-const classOfNoGrowth = (floor: Floor, whole: Trend, limitBytes: number): LeakClass => {
-  const blind = estimateTrend(floor.x, floor.y, null);
-  if (blind !== null && whole.loadEffect > 0 && isSignificant(blind, limitBytes)) {
-    return 'load-growth';
-  }
+const classOfNoGrowth = (floor: Floor, axis: Axis, whole: Trend, limitBytes: number): LeakClass => {
+  const blind = axis.load === null ? null : estimateTrend(floor.x, floor.y, null);
+  if (blind !== null && isSignificant(blind, limitBytes)) return 'load-growth';
   const n = whole.adjusted.length;
   const rise =
     mean(whole.adjusted, n - Math.ceil(n / 4)) - mean(whole.adjusted, 0, Math.ceil(n / 4));
@@ -131,15 +128,20 @@ const withStairs = (trend: Trend, stairs: Staircase): Trend => ({
 /** Peak above the floor that is usual lately: the load's swing, collections and glitches. */
 const usualPeak = (floor: Floor, adjusted: Float64Array, from: number): number => {
   const above = floor.peak.map((peak, i) => peak + at(floor.y, i) - at(adjusted, i));
-  return Math.max(0, quantile(above.subarray(from), 0.95));
+  return Math.max(0, quantile(above.subarray(from), 0.85));
 };
+
+/** Standard deviation of what the load adds to the floor, bytes. */
+const swing = ({ load, loadEffect }: Axis): number =>
+  load === null ? 0 : loadEffect * Math.sqrt(mean(load.map((value) => value * value)));
 
 /** Assesses a floor of at least {@link LEAST_POINTS} points; `null` when it has fewer. */
 export const assess = (floor: Floor, options: AssessOptions): Assessment | null => {
   const { limitBytes, age } = options;
   const n = floor.x.length;
   const axis = chooseAxis(floor);
-  const whole = n < LEAST_POINTS ? null : estimateTrend(axis.x, floor.y, axis.load);
+  const load = axis.load === null ? null : { values: axis.load, effect: axis.loadEffect };
+  const whole = n < LEAST_POINTS ? null : estimateTrend(axis.x, floor.y, load);
   if (whole === null) return null;
   const shape = judgeShape(axis.x, whole.adjusted);
   const stairs = liveStaircase(floor, whole, limitBytes);
@@ -157,23 +159,27 @@ export const assess = (floor: Floor, options: AssessOptions): Assessment | null 
   const persistence = judgePersistence(present.x, present.y);
   const classification = isSignificant(trend, limitBytes)
     ? classOfGrowth(axis, stairs, shape.jumped, { saturation, persistence })
-    : classOfNoGrowth(floor, whole, limitBytes);
-  const adjusted = floor.y.map(
-    (value, i) => value - (trend.loadEffect * at(axis.load ?? [], i) || 0),
-  );
+    : classOfNoGrowth(floor, axis, whole, limitBytes);
   const floorBytes = trend.level + trend.slope * Math.max(0, age - at(floor.x, n - 1));
-  const headroomBytes = limitBytes - floorBytes - usualPeak(floor, adjusted, regime.from);
-  const time = predictTimeToOom(trend, headroomBytes, floor.width, options);
+  const headroomBytes = limitBytes - floorBytes - usualPeak(floor, whole.adjusted, regime.from);
+  const time = predictTimeToOom(
+    trend,
+    { headroomBytes, width: floor.width, perRequest: axis.perRequest, swingBytes: swing(axis) },
+    options,
+  );
   const trendStart = at(floor.x, regime.from);
   const trendAge = regime.kind === 'onset' ? age - trendStart : age;
-  const risk = LEAK_CLASSES.has(classification)
-    ? judgeRisk({
-        time,
-        trendAge,
-        z: trend.z,
-        saturationExcluded: stairs !== null || saturation.excluded,
-        secondToFirst: stairs === null ? persistence.secondToFirst : 1,
-      })
-    : 'none';
+  // A bend too young to be judged alone is a reason to wait, not a class.
+  const waits = stairs === null && shape.flattens;
+  const risk =
+    LEAK_CLASSES.has(classification) && !waits
+      ? judgeRisk({
+          time,
+          trendAge,
+          z: trend.z,
+          saturationExcluded: stairs !== null || saturation.excluded,
+          secondToFirst: stairs === null ? persistence.secondToFirst : 1,
+        })
+      : 'none';
   return { classification, risk, trend, trendStart, trendAge, floorBytes, headroomBytes, time };
 };

@@ -34,7 +34,7 @@ const LEAST_HALF = 0.02;
 /** A level not reached after this multiple of the predicted time counts as missed by that much. */
 const GIVE_UP = 4;
 /** Before there are scores. */
-const PRIOR: Widening = { at80: 1.25, at95: 1.25 };
+const PRIOR: Widening = { at80: 1.5, at95: 1.5 };
 
 /** Widens intervals by what they missed in the past. One state number per interval, one prediction per container. */
 export class Calibration {

@@ -4,7 +4,6 @@
  */
 import type { BucketSeries } from '../../knowledge/view.ts';
 import { at, mean } from '../../theory/series/element.ts';
-import { quantile } from '../../theory/series/quantile.ts';
 import { findFalls, removeSaw } from '../../theory/series/sawtooth.ts';
 import type { Segment } from './segment.ts';
 
@@ -15,7 +14,7 @@ export interface Floor {
   readonly y: Float64Array;
   /** Requests per bucket at each point, [points]; `null`: not reported, or too little of it. */
   readonly requests: Float64Array | null;
-  /** Bytes of the bucket's maximum above its floor, the 95th percentile of each point, [points]. */
+  /** Bytes of the buckets' maxima above their floor, the mean of each point, [points]. */
   readonly peak: Float64Array;
   /** Buckets in a point. */
   readonly width: number;
@@ -142,9 +141,7 @@ export const measureFloor = (input: {
     x: group(rows.x.subarray(from), width, mean),
     y: group(floor.subarray(from), width, mean),
     requests: groupRequests(load, width),
-    peak: group(rows.max.map((max, i) => max - at(floor, i)).subarray(from), width, (run) =>
-      quantile(run, 0.95),
-    ),
+    peak: group(rows.max.map((max, i) => max - at(floor, i)).subarray(from), width, mean),
     width,
     filled: rows.x.length,
   };

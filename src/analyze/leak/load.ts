@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Step 4: memory that follows the load is no leak, and memory that grows with every request is one
- * even when the growth in time is uneven.
+ * even when its growth in time is uneven. Over less than a few days both can mimic a curve in time,
+ * so they are believed only where they explain the floor better than a bend or a curve does.
  */
 import { effectiveSampleSize, noiseAutocorrelation } from '../../theory/series/autocorrelation.ts';
 import { at, mean } from '../../theory/series/element.ts';
-import { fitRobust } from '../../theory/series/least-squares.ts';
+import { fitLeastSquares } from '../../theory/series/least-squares.ts';
+import { bayesianInformation, fitBentLine, fitSaturating } from '../../theory/series/shape.ts';
 import type { Floor } from './floor.ts';
 
 /** The axis on which the floor is straightest, and the load beside it. */
@@ -14,14 +16,20 @@ export interface Axis {
   readonly x: Float64Array;
   /** True: growth is per request. */
   readonly perRequest: boolean;
-  /** Requests per bucket about their mean, [points]; `null`: not reported, or too even to matter. */
+  /** Requests per bucket about their mean, [points]; `null`: not reported, or no explanation. */
   readonly load: Float64Array | null;
+  /** Bytes for one request per bucket more, not negative. */
+  readonly loadEffect: number;
 }
 
 /** Scatter of the load below which it explains nothing. */
 const EVEN_LOAD = 0.03;
 /** Scatter of the load below which time and requests cannot be told apart. */
 const EVEN_CLOCK = 0.08;
+/** Time constants of the competing curve as shares of the window. */
+const TAUS = [0.15, 0.3, 0.6, 1.2] as const;
+/** Lead of the BIC that a load or a request clock needs over the best shape in time alone. */
+const CLEAR = 2;
 
 /** The requests so far at each point, scaled to buckets: the clock that ticks with the requests. */
 const requestClock = (x: Float64Array, requests: Float64Array, level: number): Float64Array => {
@@ -34,23 +42,69 @@ const requestClock = (x: Float64Array, requests: Float64Array, level: number): F
   return clock.map((value) => value + at(x, 0));
 };
 
-/** Chooses the axis of a floor: time, unless the requests so far make the growth clearly steadier. */
+/** One explanation of the floor. */
+interface Candidate {
+  readonly rss: number;
+  readonly parameters: number;
+  readonly residuals: Float64Array;
+  readonly loadEffect: number;
+}
+
+/** Line, bent line and curve over x, with the load or without. */
+const shapesOver = (
+  x: Float64Array,
+  y: Float64Array,
+  load: Float64Array | null,
+): readonly Candidate[] => {
+  const extra = load === null ? [] : [load];
+  const more = extra.length;
+  const start = at(x, 0);
+  const shifted = x.map((value) => value - start);
+  const width = at(shifted, x.length - 1);
+  const line = fitLeastSquares([new Float64Array(x.length).fill(1), shifted, ...extra], y);
+  const bent = fitBentLine(x, y, Math.max(4, Math.floor(x.length / 12)), extra);
+  const curve = fitSaturating(
+    shifted,
+    y,
+    TAUS.map((tau) => tau * width),
+    extra,
+  );
+  return [
+    line && { ...line, parameters: 2 + more, loadEffect: more && at(line.coefficients, 2) },
+    bent && { ...bent, parameters: 4 + more, loadEffect: more && at(bent.extra, 0) },
+    curve && { ...curve, parameters: 3 + more, loadEffect: more && at(curve.extra, 0) },
+  ].filter((each) => each !== null);
+};
+
+/** Chooses the axis of a floor: time alone, unless load or requests explain it clearly better. */
 export const chooseAxis = (floor: Floor): Axis => {
   const { x, y, requests } = floor;
+  const plain: Axis = { x, perRequest: false, load: null, loadEffect: 0 };
   const level = requests === null ? 0 : mean(requests);
-  if (requests === null || !(level > 0)) return { x, perRequest: false, load: null };
-  const centred = requests.map((value) => value - level);
-  const scatter = Math.sqrt(mean(centred.map((value) => value * value))) / level;
-  const load = scatter > EVEN_LOAD ? centred : null;
-  if (scatter < EVEN_CLOCK || load === null) return { x, perRequest: false, load };
-  const clock = requestClock(x, requests, level);
-  const ones = new Float64Array(x.length).fill(1);
-  const byTime = fitRobust([ones, x, load], y);
-  const byRequests = fitRobust([ones, clock, load], y);
-  if (byTime === null || byRequests === null) return { x, perRequest: false, load };
-  const rho = noiseAutocorrelation(byRequests.residuals, 3);
-  const gain =
-    effectiveSampleSize(x.length, rho) * Math.log(byTime.rss / Math.max(byRequests.rss, 1e-300));
-  const perRequest = gain > 4 && at(byRequests.coefficients, 1) > 0;
-  return { x: perRequest ? clock : x, perRequest, load };
+  if (requests === null || !(level > 0)) return plain;
+  const load = requests.map((value) => value - level);
+  const scatter = Math.sqrt(mean(load.map((value) => value * value))) / level;
+  if (!(scatter > EVEN_LOAD)) return plain;
+
+  const byTime = shapesOver(x, y, null);
+  const byLoad = shapesOver(x, y, load).filter((each) => each.loadEffect > 0);
+  const clock = scatter > EVEN_CLOCK ? requestClock(x, requests, level) : null;
+  const byClock = clock === null ? [] : shapesOver(clock, y, null).slice(0, 1);
+  const all = [...byTime, ...byLoad, ...byClock];
+  const least = all.reduce(
+    (best, each) => (each.rss < best.rss ? each : best),
+    all[0] as Candidate,
+  );
+  const rho = noiseAutocorrelation(least.residuals, least.parameters);
+  const neff = Math.max(6, effectiveSampleSize(x.length, rho));
+  const score = ({ rss, parameters }: Candidate): number =>
+    bayesianInformation(rss, neff, parameters);
+  const best = (some: readonly Candidate[]): number => Math.min(...some.map(score));
+
+  if (clock !== null && best(byClock) < Math.min(best(byTime), best(byLoad)) - CLEAR) {
+    return { x: clock, perRequest: true, load: null, loadEffect: 0 };
+  }
+  const bestWithLoad = byLoad.find((each) => score(each) === best(byLoad));
+  if (bestWithLoad === undefined || score(bestWithLoad) > best(byTime) - CLEAR) return plain;
+  return { x, perRequest: false, load, loadEffect: bestWithLoad.loadEffect };
 };

@@ -11,7 +11,7 @@ const SOON_BUCKETS = 12;
 /** Share of the trend's age: what has lasted that much longer than it has left is no start-up. */
 const AGE_SHARE = 0.6;
 /** Age in buckets from which a trend that shows no bend at all is a slow leak. */
-const SLOW_AGE_BUCKETS = 144;
+const SLOW_AGE_BUCKETS = 168;
 const SLOW_Z = 7;
 const SLOW_HALVES = 0.7;
 

@@ -27,27 +27,6 @@ export interface Saturation {
   readonly excluded: boolean;
 }
 
-/** Autocorrelation of a series about the best of a line and a bent line. */
-const noiseOf = (x: Float64Array, y: Float64Array, bent: BentLineFit | null): number => {
-  const line = fitLine(x, y);
-  if (bent === null) {
-    return noiseAutocorrelation(
-      y.map((value, i) => value - line.slope * at(x, i)),
-      2,
-    );
-  }
-  const knot = at(x, bent.at);
-  return noiseAutocorrelation(
-    y.map(
-      (value, i) =>
-        value -
-        bent.before * (Math.min(at(x, i), knot) - knot) -
-        bent.after * Math.max(0, at(x, i) - knot),
-    ),
-    4,
-  );
-};
-
 /** Compares a line with a saturating curve on a floor. */
 export const judgeSaturation = (
   x: Float64Array,
@@ -92,6 +71,8 @@ const LEAST_POINTS = 10;
 /** What the competition of shapes over the whole floor says. */
 export interface ShapeVerdict {
   readonly regime: Regime;
+  /** Of late the floor rises at less than half of its slope before. */
+  readonly flattens: boolean;
   /** One or two jumps explain the floor better than anything that grows. */
   readonly jumped: boolean;
 }
@@ -118,21 +99,37 @@ const regimeOf = (bent: BentLineFit | null, better: boolean, n: number): Regime 
 /** Lets a line, a bent line, a curve and jumps compete for the floor by the BIC. */
 export const judgeShape = (x: Float64Array, y: Float64Array): ShapeVerdict => {
   const n = x.length;
+  const start = at(x, 0);
+  const shifted = x.map((value) => value - start);
+  const width = at(shifted, n - 1);
   const bent = fitBentLine(x, y, Math.max(4, Math.floor(n / 12)));
+  const curve = fitSaturating(
+    shifted,
+    y,
+    TAUS.map((tau) => tau * width),
+  );
   const line = fitLine(x, y);
-  const neff = Math.max(6, effectiveSampleSize(n, noiseOf(x, y, bent)));
-  const byLine = bayesianInformation(line.rss, neff, 2);
-  const byBend = bent === null ? Number.POSITIVE_INFINITY : bayesianInformation(bent.rss, neff, 4);
+  const smooth = bent !== null && curve !== null && curve.rss < bent.rss ? curve : bent;
+  const rho = smooth === null ? 0 : noiseAutocorrelation(smooth.residuals, 4);
+  const neff = Math.max(6, effectiveSampleSize(n, rho));
+  const score = (fit: { readonly rss: number } | null, parameters: number): number =>
+    fit === null ? Number.POSITIVE_INFINITY : bayesianInformation(fit.rss, neff, parameters);
+  const byLine = score(line, 2);
+  const byBend = score(bent, 4);
+  const byCurve = score(curve, 3);
   const shifts = fitShifts(y);
-  const byOne =
-    shifts.one === null ? Number.POSITIVE_INFINITY : bayesianInformation(shifts.one.rss, neff, 3);
-  const byTwo =
-    shifts.two === null ? Number.POSITIVE_INFINITY : bayesianInformation(shifts.two.rss, neff, 5);
+  const byOne = score(shifts.one, 3);
+  const byTwo = score(shifts.two, 5);
   const jumps = byOne <= byTwo ? shifts.one : shifts.two;
   const cut = jumps?.at.at(-1) ?? 0;
   const jumped =
     jumps !== null &&
-    Math.min(byOne, byTwo) < Math.min(byLine, byBend) &&
+    Math.min(byOne, byTwo) < Math.min(byLine, byBend, byCurve) &&
     !bothSidesRise(x, y, cut);
-  return { regime: regimeOf(bent, byBend < byLine - 2, n), jumped };
+  const bends = bent !== null && byBend < Math.min(byLine - 2, byCurve);
+  return {
+    regime: regimeOf(bent, bends, n),
+    flattens: bends && bent.after < 0.5 * bent.before && n - bent.at < LEAST_POINTS,
+    jumped,
+  };
 };

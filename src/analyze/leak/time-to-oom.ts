@@ -34,22 +34,40 @@ const widen = (median: number, bound: number, factor: number): number => {
   return median * Math.exp(factor * Math.log(bound / median));
 };
 
-/**
- * Predicts the time to OOM.
- * @param headroomBytes limit minus floor minus the usual peak above the floor
- * @param width buckets between two points of the trend
- */
+/** No trend is known better than this share of its slope: the model itself is not the truth. */
+const MODEL_SLACK = 0.05;
+/** The request rate to come is known no better than this. */
+const LOAD_SLACK = 0.25;
+
+/** What the passage starts from. */
+export interface PassageStart {
+  /** Limit minus floor minus the usual peak above the floor. */
+  readonly headroomBytes: number;
+  /** Buckets between two points of the trend. */
+  readonly width: number;
+  /** Growth is per request, so the time to come depends on the rate to come. */
+  readonly perRequest: boolean;
+  /** Standard deviation of what the load adds to the floor, bytes. */
+  readonly swingBytes: number;
+}
+
+/** Predicts the time to OOM. */
 export const predictTimeToOom = (
   trend: Trend,
-  headroomBytes: number,
-  width: number,
+  start: PassageStart,
   options: { readonly widening: Widening; readonly random: Random },
 ): TimeToOom => {
+  const { headroomBytes, width } = start;
+  const slack = Math.hypot(
+    MODEL_SLACK,
+    start.perRequest ? LOAD_SLACK : 0,
+    headroomBytes > 0 ? Math.min(1, start.swingBytes / headroomBytes) : 0,
+  );
   const steps = firstPassageQuantiles(
     {
       distance: headroomBytes,
       slope: trend.slope * width,
-      slopeError: trend.slopeError * width,
+      slopeError: Math.hypot(trend.slopeError, slack * trend.slope) * width,
       freedom: trend.freedom,
       deviation: trend.deviation,
       rho: trend.rho,

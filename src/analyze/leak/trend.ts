@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { effectiveSampleSize, noiseAutocorrelation } from '../../theory/series/autocorrelation.ts';
 import { at, mean } from '../../theory/series/element.ts';
-import { fitRobust } from '../../theory/series/least-squares.ts';
+import { fitLine, fitRobust } from '../../theory/series/least-squares.ts';
 import { theilSenSlope } from '../../theory/series/theil-sen.ts';
 
 /** A straight trend of the floor under correlated noise. */
@@ -23,37 +23,47 @@ export interface Trend {
   readonly growth: number;
   /** The floor with the load's share taken off, [points]. */
   readonly adjusted: Float64Array;
-  /** Bytes per request and bucket; 0 without a load. */
-  readonly loadEffect: number;
+}
+
+/** The load beside a floor. */
+export interface Load {
+  /** Requests per bucket about their mean, [points]. */
+  readonly values: Float64Array;
+  /** Bytes for one request per bucket more. */
+  readonly effect: number;
 }
 
 /**
- * Estimates the trend by robust regression on [1, x, load] and Theil-Sen on what the load leaves;
- * `null` when there are too few points.
+ * Estimates the trend: Theil-Sen on what the load leaves, its error from the robust regression on
+ * [1, x, load], so a load that runs along with time makes the slope unsure. `null` when there are
+ * too few points.
  */
 export const estimateTrend = (
   x: Float64Array,
   y: Float64Array,
-  load: Float64Array | null,
+  load: Load | null,
 ): Trend | null => {
   const n = x.length;
   const ones = new Float64Array(n).fill(1);
-  const columns = load === null ? [ones, x] : [ones, x, load];
+  const columns = load === null ? [ones, x] : [ones, x, load.values];
   const fit = n < 6 ? null : fitRobust(columns, y);
   if (fit === null) return null;
-  const loadEffect = load === null ? 0 : at(fit.coefficients, 2);
-  const adjusted = load === null ? y : y.map((value, i) => value - loadEffect * at(load, i));
+  const adjusted =
+    load === null ? y : y.map((value, i) => value - load.effect * at(load.values, i));
   const slope = theilSenSlope(x, adjusted);
   const centre = mean(x);
   const residuals = adjusted.map((value, i) => value - slope * (at(x, i) - centre));
   const base = mean(residuals);
   for (let i = 0; i < n; i += 1) residuals[i] = at(residuals, i) - base;
-  const rho = noiseAutocorrelation(fit.residuals, columns.length);
+  const rho = noiseAutocorrelation(residuals, columns.length);
   const inflation = Math.sqrt((1 + rho) / (1 - rho));
   // A floor of whole pages can lie on its line exactly; then a thousandth of the growth is its error.
   const growth = slope * (at(x, n - 1) - at(x, 0));
   const least = Math.abs(slope) * 1e-3;
-  const slopeError = Math.max(at(fit.standardErrors, 1) * inflation, least);
+  // What is no straight line has no one slope: half of what the later half says otherwise is added.
+  const later = fitLine(x, adjusted, n >> 1).slope;
+  const bend = Number.isNaN(later) ? 0 : (later - slope) / 2;
+  const slopeError = Math.max(Math.hypot(at(fit.standardErrors, 1) * inflation, bend), least);
   return {
     slope,
     slopeError,
@@ -65,6 +75,5 @@ export const estimateTrend = (
     lastResidual: at(residuals, n - 1),
     growth,
     adjusted,
-    loadEffect,
   };
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Scores answers by the rules of the bench: detectable positives only, one score per life. */
 
-import type { Family, Trace } from './families.ts';
+import type { Family, Life, Trace } from './families.ts';
 import { type Answer, floorDeviation, LIMIT_BYTES, PER_BUCKET, RESOLUTION_MS } from './replay.ts';
 
 /** Sums of one detector over many series; each series has weight 1, shared by its lives. */
@@ -37,20 +37,29 @@ export class Score {
 
   #positive(trace: Trace, answers: readonly Answer[]): void {
     const noise = floorDeviation(trace.noise);
-    const weight = 1 / trace.lives.length;
     trace.lives.forEach((life, i) => {
-      const answer = answers[i]!;
-      const alarm = answer.alarmBucket * PER_BUCKET;
-      const detectable = life.oom || life.growth >= 5 * noise;
-      if (alarm < life.onset) this.falsePositive += weight;
-      else if (Number.isFinite(alarm)) {
-        // A leak found although it is hardly visible is no false alarm, but earns no recall.
-        if (detectable) this.truePositive += weight;
-        this.#quality(trace, answer, { onset: life.onset, end: life.to, oom: life.oom });
-      } else if (detectable) this.missed += weight;
-      const found = alarm >= life.onset && Number.isFinite(alarm);
-      if (detectable) this.#count(trace.family, found ? weight : 0, weight);
+      this.#life(trace, life, { answer: answers[i]!, noise });
     });
+  }
+
+  #life(
+    trace: Trace,
+    life: Life,
+    found: { readonly answer: Answer; readonly noise: number },
+  ): void {
+    const { answer, noise } = found;
+    const weight = 1 / trace.lives.length;
+    const alarm = answer.alarmBucket * PER_BUCKET;
+    const detectable = life.oom || life.growth >= 5 * noise;
+    const early = alarm < life.onset;
+    const hit = Number.isFinite(alarm) && !early;
+    if (early) this.falsePositive += weight;
+    if (hit) this.#quality(trace, answer, { onset: life.onset, end: life.to, oom: life.oom });
+    // A leak found although it is hardly visible is no false alarm, but earns no recall.
+    if (!detectable) return;
+    if (hit) this.truePositive += weight;
+    else this.missed += weight;
+    this.#count(trace.family, hit ? weight : 0, weight);
   }
 
   #quality(
