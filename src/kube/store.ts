@@ -91,6 +91,8 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
   readonly counters: StoreCounters = { stale: 0, duplicate: 0 };
   readonly #objects = new Map<string, T>();
   readonly #tombstones = new Map<string, string>();
+  /** Keys of objects from before a restore of etcd: their versions compare with nothing. */
+  readonly #unordered = new Set<string>();
   readonly #byNamespace = new KeyIndex();
   readonly #byOwner = new KeyIndex();
   readonly #byLabel = new KeyIndex();
@@ -168,7 +170,7 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
       return [];
     }
     if (current !== undefined && current.metadata.uid === next.metadata.uid) {
-      if (versionOf(current) === versionOf(next)) {
+      if (this.#knownVersion(key, current) === versionOf(next)) {
         this.counters.duplicate += 1;
         return [];
       }
@@ -188,14 +190,18 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
     const last = this.prepare(object);
     const key = objectKey(last.metadata);
     const current = this.#objects.get(key);
-    this.#bury(key, versionOf(last));
-    if (current === undefined) return [];
-    const sameLife = current.metadata.uid === last.metadata.uid;
-    if (!(sameLife || isOlder(versionOf(current), versionOf(last)))) {
+    const sameLife = current?.metadata.uid === last.metadata.uid;
+    if (
+      current !== undefined &&
+      !sameLife &&
+      !isOlder(this.#knownVersion(key, current), versionOf(last))
+    ) {
       this.counters.stale += 1;
       return [];
     }
     this.#replaceAt(key, current, undefined);
+    this.#bury(key, versionOf(last));
+    if (current === undefined) return [];
     return [{ type: 'deleted', key, object: sameLife ? last : current }];
   }
 
@@ -204,7 +210,9 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
    */
   vanish(key: string, listVersion: string): StoreChange<T>[] {
     const current = this.#objects.get(key);
-    if (current === undefined || isOlder(listVersion, versionOf(current))) return [];
+    if (current === undefined || isOlder(listVersion, this.#knownVersion(key, current))) {
+      return [];
+    }
     this.#replaceAt(key, current, undefined);
     this.#bury(key, listVersion);
     return [{ type: 'deleted', key, object: current }];
@@ -223,10 +231,12 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
    */
   forgetVersions(): void {
     this.#tombstones.clear();
-    for (const [key, object] of this.#objects) {
-      const metadata = { ...object.metadata, resourceVersion: '' };
-      this.#objects.set(key, { ...object, metadata });
-    }
+    for (const key of this.#objects.keys()) this.#unordered.add(key);
+  }
+
+  /** Version of what is here, for comparing; empty, which is unordered, when versions started anew since. */
+  #knownVersion(key: string, current: T): string {
+    return this.#unordered.has(key) ? '' : versionOf(current);
   }
 
   #pick(keys: Iterable<string>): readonly T[] {
@@ -239,7 +249,8 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
   }
 
   #isStale(key: string, current: T | undefined, version: string): boolean {
-    const known = current === undefined ? this.#tombstones.get(key) : versionOf(current);
+    const known =
+      current === undefined ? this.#tombstones.get(key) : this.#knownVersion(key, current);
     return known !== undefined && isOlder(version, known);
   }
 
@@ -255,6 +266,7 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
   }
 
   #replaceAt(key: string, current: T | undefined, next: T | undefined): void {
+    this.#unordered.delete(key);
     if (current !== undefined) this.#index(current, key, 'delete');
     if (next === undefined) {
       this.#objects.delete(key);
@@ -278,7 +290,8 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements ObjectCac
 
   #hasSeen(key: string, resourceVersion: string): boolean {
     const current = this.#objects.get(key);
-    const known = current === undefined ? this.#tombstones.get(key) : versionOf(current);
+    const known =
+      current === undefined ? this.#tombstones.get(key) : this.#knownVersion(key, current);
     if (known === undefined) return false;
     const order = compareResourceVersions(known, resourceVersion);
     return order !== null && order >= 0;
