@@ -76,7 +76,12 @@ export class GrpcCall {
   start(headers: IncomingHttpHeaders): void {
     const stream = this.#stream;
     stream.on('error', () => this.#abandon());
+    stream.on('aborted', () => this.#abandon());
     stream.on('close', () => this.#abandon());
+    if (this.#isGone()) {
+      this.#abandon();
+      return;
+    }
     const status = this.#httpRefusal(headers);
     if (status !== 0) {
       this.#finish();
@@ -183,6 +188,11 @@ export class GrpcCall {
 
   #end(): void {
     if (this.#isDone) return;
+    // A reset ends the readable side too; then nobody is there to answer.
+    if (this.#isGone()) {
+      this.#abandon();
+      return;
+    }
     if (this.#prefixBytes === 0) {
       this.#refuse({
         ...malformed('a unary call must have one message'),
@@ -211,8 +221,17 @@ export class GrpcCall {
       .then((outcome) => this.#answer(outcome));
   }
 
+  #isGone(): boolean {
+    const stream = this.#stream;
+    return stream.aborted || stream.closed || stream.destroyed;
+  }
+
   #answer(outcome: Outcome): void {
     if (this.#isDone) return;
+    if (this.#isGone()) {
+      this.#abandon();
+      return;
+    }
     if (outcome.kind !== 'accepted' && outcome.kind !== 'partial') {
       this.#refuse(refusedBy(outcome, this.#context.retryAfterMs()));
       return;
@@ -234,6 +253,10 @@ export class GrpcCall {
   /** Answers with an error, as trailers only, and forgets the rest of the request. */
   #refuse(refused: Refused): void {
     if (this.#isDone) return;
+    if (this.#isGone()) {
+      this.#abandon();
+      return;
+    }
     this.#context.countRefusal(refused.reason);
     this.#finish();
     const stream = this.#stream;
