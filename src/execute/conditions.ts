@@ -73,13 +73,14 @@ const ready = (record: HealingAction, phase: string): Judgement => {
  */
 export const conditionsFor = (record: HealingAction): readonly Condition[] => {
   const phase = phaseOf(record);
+  const end = record.status?.finishedAt;
   return [admitted, executed, verified, ready].map((judge) => {
     const { type, status, reason, since } = judge(record, phase);
     return {
       type,
       status,
       reason,
-      message: record.status?.message ?? '',
+      message: since === undefined || since !== end ? '' : (record.status?.message ?? ''),
       lastTransitionTime: since ?? record.metadata.creationTimestamp,
       observedGeneration: record.metadata.generation,
     };
