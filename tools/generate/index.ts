@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+import { chartCrds } from './chart-crds.ts';
+import { chartRbac } from './chart-rbac.ts';
+import { chartReadme } from './chart-readme.ts';
 import { crds } from './crds.ts';
 import type { Generator } from './generator.ts';
 import { specDocs } from './spec-docs.ts';
 
 /** Every generator, sorted by id. */
-export const generators = [crds, specDocs] as const satisfies readonly Generator[];
+export const generators = [
+  chartCrds,
+  chartRbac,
+  chartReadme,
+  crds,
+  specDocs,
+] as const satisfies readonly Generator[];

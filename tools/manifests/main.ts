@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes manifests/ from the chart: `node tools/node24.cjs tools/manifests/main.ts`. It needs helm, which
+// the rig's toolchain builds when it is not there. A chart test fails while the two differ.
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MANIFESTS_FOLDER, renderManifests } from './render.ts';
+
+const files = await renderManifests();
+await rm(MANIFESTS_FOLDER, { recursive: true, force: true });
+await mkdir(MANIFESTS_FOLDER, { recursive: true });
+for (const [name, content] of files) await writeFile(join(MANIFESTS_FOLDER, name), content);
+console.log(`${files.size} files are in manifests/`);
