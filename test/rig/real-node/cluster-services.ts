@@ -91,19 +91,32 @@ const nodeService = (input: {
 /** Is the user that CoreDNS is to the API server. */
 export const DNS_USER = 'system:coredns';
 
+const DNS_ZONES = 'cluster.local in-addr.arpa ip6.arpa';
+
 /** Is the port on which CoreDNS answers /ready. */
 export const DNS_READY_PORT = 8181;
 
-/** Returns the Corefile: the cluster's zones, and "no such name" at once for everything else. */
-export const corefile = (nodeIp: string, kubeconfig: string, context: string): string => `.:53 {
+/**
+ * Returns the Corefile: the cluster's zones, and "no such name" at once for everything else. Two
+ * blocks, since in one the template would answer before the cluster's records.
+ */
+export const corefile = (
+  nodeIp: string,
+  kubeconfig: string,
+  context: string,
+): string => `${DNS_ZONES} {
     bind ${nodeIp}
     errors
     ready ${nodeIp}:${DNS_READY_PORT}
-    kubernetes cluster.local in-addr.arpa ip6.arpa {
+    kubernetes ${DNS_ZONES} {
         kubeconfig ${kubeconfig} ${context}
         pods insecure
         ttl 5
     }
+}
+. {
+    bind ${nodeIp}
+    errors
     template ANY ANY . {
         rcode NXDOMAIN
     }

@@ -40,5 +40,9 @@ done
 
 # Mounts of the node were private to it and are gone, so this stays on one file system.
 scratch=$(entry scratch)
-[[ -z $scratch ]] || rm -rf --one-file-system "$scratch"
+if [[ -n $scratch ]]; then
+  rm -rf --one-file-system "$scratch"
+  # The folder of all runs goes with the last of them.
+  rmdir "$(dirname "$scratch")" 2>/dev/null
+fi
 rm -rf "$register"
