@@ -91,8 +91,8 @@ const classOfNoGrowth = (floor: Floor, axis: Axis, whole: Trend, limitBytes: num
   const n = whole.adjusted.length;
   const rise =
     mean(whole.adjusted, n - Math.ceil(n / 4)) - mean(whole.adjusted, 0, Math.ceil(n / 4));
-  const rose = rise > 0.03 * limitBytes && isSignificant(whole, limitBytes);
-  return rose ? 'cache-bounded' : 'noise';
+  if (rise < 0.04 * limitBytes) return 'noise';
+  return jumped ? 'step' : 'cache-bounded';
 };
 
 const classOfGrowth = (
@@ -159,7 +159,7 @@ export const assess = (floor: Floor, options: AssessOptions): Assessment | null 
   const persistence = judgePersistence(present.x, present.y);
   const classification = isSignificant(trend, limitBytes)
     ? classOfGrowth(axis, stairs, shape.jumped, { saturation, persistence })
-    : classOfNoGrowth(floor, axis, whole, limitBytes);
+    : classOfNoGrowth(floor, axis, { whole, jumped: shape.jumped }, limitBytes);
   const floorBytes = trend.level + trend.slope * Math.max(0, age - at(floor.x, n - 1));
   const headroomBytes = limitBytes - floorBytes - usualPeak(floor, whole.adjusted, regime.from);
   const time = predictTimeToOom(

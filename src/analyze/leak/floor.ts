@@ -12,14 +12,21 @@ export interface Floor {
   readonly x: Float64Array;
   /** Bytes, [points]. */
   readonly y: Float64Array;
-  /** Requests per bucket at each point, [points]; `null`: not reported, or too little of it. */
-  readonly requests: Float64Array | null;
+  /** Requests per bucket at each point; `null`: not reported, or too little of it. */
+  readonly requests: Requests | null;
   /** Bytes of the buckets' maxima above their floor, the mean of each point, [points]. */
   readonly peak: Float64Array;
   /** Buckets in a point. */
   readonly width: number;
   /** Buckets of the segment that hold samples, before any cut. */
   readonly filled: number;
+}
+
+/** Requests per bucket, [points] each. */
+export interface Requests {
+  readonly now: Float64Array;
+  /** Mean over the bucket and the two before: memory that follows the load with a lag. */
+  readonly lately: Float64Array;
 }
 
 /** More points cost time and tell nothing new: neighbours are correlated. */
@@ -73,17 +80,16 @@ const floorOfRows = (rows: Rows, limitBytes: number): Float64Array => {
   );
 };
 
-/** Requests per bucket at the given buckets, smoothed over three; NaN where not reported. */
+/** Mean requests of the `span` buckets up to each of the given ones; NaN where not reported. */
 const requestsAt = (
-  requests: { readonly startMs: number; readonly count: Float64Array },
-  buckets: BucketSeries,
+  requests: { readonly count: Float64Array; readonly shift: number },
   index: Int32Array,
-): Float64Array => {
-  const shift = Math.round((buckets.startMs - requests.startMs) / buckets.stepMs);
-  return Float64Array.from(index, (i) => {
+  span: number,
+): Float64Array =>
+  Float64Array.from(index, (i) => {
     let sum = 0;
     let known = 0;
-    for (let j = i + shift - 2; j <= i + shift; j += 1) {
+    for (let j = i + requests.shift - span + 1; j <= i + requests.shift; j += 1) {
       const count = at(requests.count, j);
       if (!Number.isFinite(count)) continue;
       sum += count;
@@ -91,7 +97,6 @@ const requestsAt = (
     }
     return known > 0 ? sum / known : Number.NaN;
   });
-};
 
 /** Puts runs of `width` rows together by `reduce`. */
 const group = (
@@ -106,8 +111,7 @@ const group = (
   });
 
 /** The requests at each point, or `null` when more than a tenth of them is unknown. */
-const groupRequests = (values: Float64Array | null, width: number): Float64Array | null => {
-  if (values === null) return null;
+const groupRequests = (values: Float64Array, width: number): Float64Array | null => {
   const known = values.filter((value) => !Number.isNaN(value));
   if (known.length < 0.9 * values.length) return null;
   const filler = mean(known);
@@ -136,11 +140,18 @@ export const measureFloor = (input: {
   const first = rows.x.findIndex((x) => x >= born + cutBuckets);
   const from = first < 0 ? rows.x.length : first;
   const width = Math.max(1, Math.ceil((rows.x.length - from) / MOST_POINTS));
-  const load = requests === null ? null : requestsAt(requests, buckets, rows.index.subarray(from));
+  const index = rows.index.subarray(from);
+  const load = (span: number): Float64Array | null => {
+    if (requests === null) return null;
+    const shift = Math.round((buckets.startMs - requests.startMs) / buckets.stepMs);
+    return groupRequests(requestsAt({ count: requests.count, shift }, index, span), width);
+  };
+  const now = load(1);
+  const lately = load(3);
   return {
     x: group(rows.x.subarray(from), width, mean),
     y: group(floor.subarray(from), width, mean),
-    requests: groupRequests(load, width),
+    requests: now === null || lately === null ? null : { now, lately },
     peak: group(rows.max.map((max, i) => max - at(floor, i)).subarray(from), width, mean),
     width,
     filled: rows.x.length,

@@ -8,7 +8,7 @@ import { effectiveSampleSize, noiseAutocorrelation } from '../../theory/series/a
 import { at, mean } from '../../theory/series/element.ts';
 import { fitLeastSquares } from '../../theory/series/least-squares.ts';
 import { bayesianInformation, fitBentLine, fitSaturating } from '../../theory/series/shape.ts';
-import type { Floor } from './floor.ts';
+import type { Floor, Requests } from './floor.ts';
 
 /** The axis on which the floor is straightest, and the load beside it. */
 export interface Axis {
@@ -76,19 +76,42 @@ const shapesOver = (
   ].filter((each) => each !== null);
 };
 
+/** The load with or without lag about its mean, whichever goes better with the floor beside a line. */
+const betterLoad = (
+  floor: Floor,
+  requests: Requests,
+): { readonly load: Float64Array; readonly scatter: number } | null => {
+  const ones = new Float64Array(floor.x.length).fill(1);
+  const variants = [requests.now, requests.lately].map((values) => {
+    const level = mean(values);
+    const load = values.map((value) => value - level);
+    const scatter = Math.sqrt(mean(load.map((value) => value * value))) / level;
+    const rss = fitLeastSquares([ones, floor.x, load], floor.y)?.rss ?? Number.POSITIVE_INFINITY;
+    return { load, scatter, rss };
+  });
+  const [now, lately] = variants;
+  if (now === undefined || lately === undefined || !(now.scatter > EVEN_LOAD)) return null;
+  return lately.rss < now.rss ? lately : now;
+};
+
+/** The load as the only reason. */
+const loadAlone = (y: Float64Array, load: Float64Array): Candidate[] => {
+  const fit = fitLeastSquares([new Float64Array(y.length).fill(1), load], y);
+  return fit === null ? [] : [{ ...fit, parameters: 2, loadEffect: at(fit.coefficients, 1) }];
+};
+
 /** Chooses the axis of a floor: time alone, unless load or requests explain it clearly better. */
 export const chooseAxis = (floor: Floor): Axis => {
   const { x, y, requests } = floor;
   const plain: Axis = { x, perRequest: false, load: null, loadEffect: 0 };
-  const level = requests === null ? 0 : mean(requests);
-  if (requests === null || !(level > 0)) return plain;
-  const load = requests.map((value) => value - level);
-  const scatter = Math.sqrt(mean(load.map((value) => value * value))) / level;
-  if (!(scatter > EVEN_LOAD)) return plain;
+  const found = requests === null ? null : betterLoad(floor, requests);
+  if (requests === null || found === null) return plain;
+  const { load, scatter } = found;
 
   const byTime = shapesOver(x, y, null);
   const byLoad = shapesOver(x, y, load).filter((each) => each.loadEffect > 0);
-  const clock = scatter > EVEN_CLOCK ? requestClock(x, requests, level) : null;
+  const alone = loadAlone(y, load).filter((each) => each.loadEffect > 0);
+  const clock = scatter > EVEN_CLOCK ? requestClock(x, requests.now, mean(requests.now)) : null;
   const byClock = clock === null ? [] : shapesOver(clock, y, null).slice(0, 1);
   const all = [...byTime, ...byLoad, ...byClock];
   const least = all.reduce(
@@ -101,6 +124,13 @@ export const chooseAxis = (floor: Floor): Axis => {
     bayesianInformation(rss, neff, parameters);
   const best = (some: readonly Candidate[]): number => Math.min(...some.map(score));
 
+  // A load that runs along with time explains as much as time does: then it has the benefit of the
+  // doubt, for memory that follows its load is the normal case.
+  const [only] = alone;
+  const others = Math.min(best(byTime), best(byLoad), best(byClock));
+  if (only !== undefined && score(only) < others + CLEAR) {
+    return { x, perRequest: false, load, loadEffect: only.loadEffect };
+  }
   if (clock !== null && best(byClock) < Math.min(best(byTime), best(byLoad)) - CLEAR) {
     return { x: clock, perRequest: true, load: null, loadEffect: 0 };
   }

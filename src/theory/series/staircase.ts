@@ -41,7 +41,7 @@ const findJumps = (y: Float64Array, lag: number, threshold: number): number[] =>
 /**
  * Recognises a staircase: at least three jumps up beyond `least` and five times the scatter, none
  * down, distances that vary by less than 45 %, heights by less than 60 %, and jumps that account for
- * more than 70 % of the growth. `null` for anything else.
+ * more than 70 % of the growth, with level ground between. `null` for anything else.
  */
 export const findStaircase = (
   x: Float64Array,
@@ -56,6 +56,8 @@ export const findStaircase = (
   if (jumps.length < 3) return null;
   const heights = jumps.map((i) => y[i + lag]! - y[i]!);
   if (heights.some((height) => height < 0)) return null;
+  // Between the jumps the ground is level: a steep line is no staircase.
+  if (Math.abs(median(steps)) > 0.2 * median(Float64Array.from(heights))) return null;
   const gaps = jumps.slice(1).map((i, k) => x[i]! - x[jumps[k]!]!);
   const spreadOfGaps = coefficientOfVariation(gaps);
   const spreadOfHeights = coefficientOfVariation(heights);

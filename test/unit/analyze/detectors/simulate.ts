@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Simulates one sampled container and plays it to the leak detector, one view per analysis. */
+import { memoryLeak } from '../../../../src/analyze/detectors/memory-leak.ts';
+import type { ContainerFacts } from '../../../../src/domain/entity.ts';
+import type { Evidence } from '../../../../src/domain/evidence.ts';
+import type { GaugeQuantity } from '../../../../src/domain/telemetry.ts';
+import { Random } from '../../../../src/theory/series/random.ts';
+import { factsOf, gaugeOf, type Samples, viewOf } from '../../knowledge/view-of.ts';
+
+export const MIB = 1_048_576;
+
+/** A container whose memory and load are functions of its age. Times in resolutions. */
+export interface Plant {
+  readonly seed: number;
+  /** Length of a bucket in ms; everything else scales with it. */
+  readonly resolutionMs: number;
+  readonly horizonMs: number;
+  readonly limitBytes: number;
+  /** Bytes at an age in resolutions; NaN: no sample. */
+  readonly memory: (age: number, random: Random) => number;
+  /** Requests per resolution at an age; absent: not reported. */
+  readonly load?: (age: number) => number;
+  /** How long to play, in resolutions. */
+  readonly until: number;
+  /** Samples per resolution, default 5. */
+  readonly rate?: number;
+  /** Scatter of sample times as a share of their distance, and share of samples lost. */
+  readonly jitter?: number;
+  readonly lost?: number;
+  readonly quantity?: GaugeQuantity;
+  /** Resident memory beside it. */
+  readonly resident?: (age: number, random: Random) => number;
+  /** What the API server says at an age, besides the defaults. */
+  readonly facts?: (age: number) => Partial<ContainerFacts>;
+}
+
+/** One analysis: its age in resolutions, and what the detector said. */
+export interface Said {
+  readonly age: number;
+  readonly evidence: Evidence;
+}
+
+const START_BUCKET = 1_000_000;
+
+const sample = (plant: Plant, memory: Plant['memory'], random: Random): Samples => {
+  const { rate = 5, jitter = 0, lost = 0 } = plant;
+  const timeMs: number[] = [];
+  const value: number[] = [];
+  for (let i = 0; i < plant.until * rate; i += 1) {
+    const age = (i + 0.5 + jitter * (random.uniform() - 0.5)) / rate;
+    const bytes = memory(age, random);
+    if (Number.isNaN(bytes) || random.uniform() < lost) continue;
+    timeMs.push((START_BUCKET + age) * plant.resolutionMs);
+    value.push(bytes);
+  }
+  return { timeMs, value };
+};
+
+/** Plays the plant; one element per analysis, each two resolutions. */
+export const play = (plant: Plant): Said[] => {
+  const random = new Random(plant.seed);
+  const { resolutionMs } = plant;
+  const startedAtMs = START_BUCKET * resolutionMs;
+  const samples = sample(plant, plant.memory, random);
+  const resident = plant.resident && sample(plant, plant.resident, random);
+  const bound = memoryLeak.bind(
+    { resolution: `${resolutionMs}ms`, horizon: `${plant.horizonMs}ms` },
+    { policyUid: 'p', policyNamespace: 'shop', policyName: 'p', trigger: 'leak' },
+  );
+  const said: Said[] = [];
+  for (let age = 2; age <= plant.until; age += 2) {
+    const nowMs = startedAtMs + age * resolutionMs;
+    const options = { resolutionMs, nowMs, windowBuckets: bound.windowBuckets };
+    const gauge = gaugeOf(samples, options);
+    const { startMs, length } = gauge.buckets;
+    const count = Float64Array.from({ length }, (_, i) => {
+      const at = (startMs - startedAtMs) / resolutionMs + i + 0.5;
+      return at < 0 ? Number.NaN : Math.max(0, Math.round((plant.load ?? (() => 0))(at)));
+    });
+    const facts = factsOf({
+      memoryLimitBytes: plant.limitBytes,
+      startedAtMs,
+      podCreatedAtMs: startedAtMs,
+      ...plant.facts?.(age),
+    });
+    const view = viewOf(resolutionMs, [
+      {
+        facts,
+        gauges: {
+          [plant.quantity ?? 'container.memory.working_set']: gauge,
+          ...(resident ? { 'container.memory.rss': gaugeOf(resident, options) } : {}),
+        },
+        ...(plant.load ? { requests: { startMs, stepMs: resolutionMs, count } } : {}),
+      },
+    ]);
+    const [evidence] = bound.detect(view, nowMs);
+    if (evidence) said.push({ age, evidence });
+  }
+  return said;
+};
+
+/** Ages at which the detector fired. */
+export const firings = (said: readonly Said[]): number[] =>
+  said.filter(({ evidence }) => evidence.firing).map(({ age }) => age);
+
+/** Noise as real programs draw it: pages, small jumps, now and then a peak. */
+export const programNoise = (random: Random, sizeBytes: number): number => {
+  const peak = random.uniform() < 0.02 ? random.between(0, 3 * sizeBytes) : 0;
+  return Math.round((sizeBytes * random.normal() + peak) / 4_096) * 4_096;
+};
