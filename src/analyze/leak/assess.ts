@@ -85,7 +85,13 @@ const presentTrend = (floor: Floor, axis: Axis, whole: Trend, regime: Regime): P
 };
 
 /** The class of growth that is not (or no longer) there. */
-const classOfNoGrowth = (floor: Floor, axis: Axis, whole: Trend, limitBytes: number): LeakClass => {
+const classOfNoGrowth = (
+  floor: Floor,
+  axis: Axis,
+  found: { readonly whole: Trend; readonly jumped: boolean },
+  limitBytes: number,
+): LeakClass => {
+  const { whole, jumped } = found;
   const blind = axis.load === null ? null : estimateTrend(floor.x, floor.y, null);
   if (blind !== null && isSignificant(blind, limitBytes)) return 'load-growth';
   const n = whole.adjusted.length;
@@ -139,9 +145,10 @@ const swing = ({ load, loadEffect }: Axis): number =>
 export const assess = (floor: Floor, options: AssessOptions): Assessment | null => {
   const { limitBytes, age } = options;
   const n = floor.x.length;
+  if (n < LEAST_POINTS) return null;
   const axis = chooseAxis(floor);
   const load = axis.load === null ? null : { values: axis.load, effect: axis.loadEffect };
-  const whole = n < LEAST_POINTS ? null : estimateTrend(axis.x, floor.y, load);
+  const whole = estimateTrend(axis.x, floor.y, load);
   if (whole === null) return null;
   const shape = judgeShape(axis.x, whole.adjusted);
   const stairs = liveStaircase(floor, whole, limitBytes);
