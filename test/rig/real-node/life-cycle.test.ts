@@ -115,8 +115,14 @@ describe.skipIf(skip !== undefined)('life of real nodes', () => {
   });
 
   it('leaves nothing behind when a start fails half way', async () => {
-    await expect(start('broken', ['/nonexistent/image.tar'])).rejects.toThrow(/ENOENT/);
+    const noArchive = import.meta.filename;
+    await expect(start('broken', [noArchive])).rejects.toThrow(`${noArchive} was not imported`);
     expect(await leftoversOf('broken')).toEqual([]);
+  });
+
+  it('refuses an archive that does not exist before anything is started', async () => {
+    await expect(start('absent', ['/nonexistent/image.tar'])).rejects.toThrow(/ENOENT/);
+    expect(await leftoversOf('absent')).toEqual([]);
   });
 
   it('leads pods to the API server without kube-proxy, and tells DNS at the node', async () => {

@@ -247,6 +247,7 @@ export const startRealNode = async (options: RealNodeOptions = {}): Promise<Real
       `\`name\` must be at most 32 lower case letters, digits and inner dashes, not "${name}"`,
     );
   }
+  for (const archive of options.images ?? []) await access(archive);
   await ensureMachine(onProgress);
   const binaries = await ensureBinaries(nodeBinaries, {
     onProgress: printProgress({ write: (text) => onProgress(text.trimEnd()) }),
