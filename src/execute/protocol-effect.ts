@@ -76,7 +76,7 @@ export const announce = (state: ProtocolState, now: Now): Transition => {
   const sentAt = iso(now.wallMs);
   const note = `resourceVersion ${state.pass?.resourceVersion ?? ''}`;
   const steps = announceStep(state.record, sentAt, note);
-  return writeStatus(state, { phase: 'Executing', steps }, sentAt);
+  return writeStatus(state, now, { phase: 'Executing', steps }, sentAt);
 };
 
 /** Sends the effect, with the preconditions of the target that the guards have judged. */
@@ -112,7 +112,7 @@ const again = (
   now: Now,
   result: { readonly httpStatus: number | null; readonly note: string; readonly waitMs: number },
 ): Transition =>
-  writeStatus(state, {
+  writeStatus(state, now, {
     phase: 'Admitted',
     steps: completeStep(state.record, now, result),
     ...(result.waitMs > 0 ? { nextAttemptAt: iso(now.wallMs + result.waitMs) } : {}),
@@ -124,7 +124,7 @@ const settle = (
   now: Now,
   result: { readonly httpStatus: number | null; readonly note: string },
 ): Transition =>
-  writeStatus(state, {
+  writeStatus(state, now, {
     phase: 'Settling',
     steps: completeStep(state.record, now, result),
     actedAt: iso(now.wallMs),
@@ -244,7 +244,8 @@ export const giveUp = (state: ProtocolState, now: Now): Transition => {
       const message = `the PodDisruptionBudget did not allow it within ${timeout}`;
       return { phase: 'Failed', reason: 'PDBBlocked', message };
     }
-    return { phase: 'Failed', reason: 'Timeout', message: `not done within ${timeout}` };
+    const missing = state.missing === null ? '' : `: ${state.missing}`;
+    return { phase: 'Failed', reason: 'Timeout', message: `not done within ${timeout}${missing}` };
   })();
   if (!mayHaveActed(state.record)) return finish(state, ending, now);
   return startProbe(state, { isOurs: true, ifNotDone: { kind: 'end', ending } });
@@ -256,7 +257,7 @@ export const block = (
   refusal: Pick<Ending, 'reason' | 'message'>,
   now: Now,
 ): Transition => {
-  const ending: Ending = { phase: 'Blocked', ...refusal };
+  const ending: Ending = { phase: 'Blocked', reason: refusal.reason, message: refusal.message };
   if (!mayHaveActed(state.record)) return finish(state, ending, now);
   return startProbe(state, { isOurs: true, ifNotDone: { kind: 'end', ending } });
 };

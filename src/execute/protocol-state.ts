@@ -223,17 +223,28 @@ export const statusPatch = (
   };
 };
 
-/** Writes the record's status, see {@link statusPatch}. */
+/**
+ * Writes the record's status, see {@link statusPatch}. The times in it are placed on the monotonic
+ * clock now, not when the answer comes: the wall clock may be set in between.
+ */
 export const writeStatus = (
   state: ProtocolState,
+  now: Now,
   change: Partial<HealingActionStatus> & Pick<HealingActionStatus, 'phase'>,
   announces: string | null = null,
-): Transition =>
-  ask(
-    { ...state, announced: null },
+): Transition => {
+  const { nextAttemptAt } = change;
+  const anchors = {
+    ...state.anchors,
+    ...(nextAttemptAt === undefined ? {} : { [nextAttemptAt]: place(nextAttemptAt, now) }),
+    [iso(now.wallMs)]: now.monoMs,
+  };
+  return ask(
+    { ...state, anchors, announced: null },
     { for: 'write', announces },
     statusPatch(state.record, state.self, change),
   );
+};
 
 /** Ends the record. */
 export const finish = (
@@ -241,7 +252,16 @@ export const finish = (
   ending: Ending,
   now: Now,
   change: Partial<HealingActionStatus> = {},
-): Transition => writeStatus(state, { ...change, ...ending, finishedAt: iso(now.wallMs) });
+): Transition => {
+  const { phase, reason, message } = ending;
+  return writeStatus(state, now, {
+    ...change,
+    phase,
+    reason,
+    message,
+    finishedAt: iso(now.wallMs),
+  });
+};
 
 type Steps = NonNullable<HealingActionStatus['steps']>;
 

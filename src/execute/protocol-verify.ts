@@ -81,7 +81,7 @@ export const onObservation = (
   const { settle, timeout } = record.spec.limits;
   if (found !== null && found.readySinceMs !== null) {
     const { name, uid } = found.facts;
-    return writeStatus(calm, {
+    return writeStatus(calm, now, {
       phase: 'Verifying',
       replacement: { name, uid, readyAt: iso(found.readySinceMs) },
       verification: { startedAt: iso(now.wallMs), samples: 0 },

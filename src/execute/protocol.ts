@@ -112,7 +112,7 @@ const planned = (state: ProtocolState, now: Now): Transition => {
     return finish(state, { phase: 'Simulated', reason: 'DryRunPassed', message }, now);
   }
   if (!isPassFresh(state, now)) return askGuards(state, now);
-  return writeStatus(state, { phase: 'Admitted', admittedAt: iso(now.wallMs) });
+  return writeStatus(state, now, { phase: 'Admitted', admittedAt: iso(now.wallMs) });
 };
 
 const admitted = (state: ProtocolState, now: Now): Transition => {

@@ -1,6 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock, MonoMs, UnixMs } from '../../src/domain/clock.ts';
 
+/** The clock of one machine: its wall clock may be set, its monotonic one is everybody's. */
+export class MachineClock implements Clock {
+  readonly #truth: Clock;
+  #offsetMs = 0;
+
+  constructor(truth: Clock) {
+    this.#truth = truth;
+  }
+
+  /** Sets the wall clock of this machine forward or back. */
+  jump(ms: number): void {
+    this.#offsetMs += ms;
+  }
+
+  wallMs(): UnixMs {
+    return this.#truth.wallMs() + this.#offsetMs;
+  }
+
+  monoMs(): MonoMs {
+    return this.#truth.monoMs();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#truth.sleep(ms, signal);
+  }
+}
+
 interface Sleeper {
   readonly atMs: MonoMs;
   readonly order: number;
@@ -16,27 +43,22 @@ const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve
  */
 export class VirtualClock implements Clock {
   #monoMs: MonoMs = 0;
-  #wallOffsetMs: number;
+  readonly #startMs: UnixMs;
   #order = 0;
   /** Sorted by time, then by order of falling asleep. */
   readonly #sleepers: Sleeper[] = [];
 
   /** @param startMs wall time at the beginning */
   constructor(startMs: UnixMs = Date.parse('2026-03-01T12:00:00Z')) {
-    this.#wallOffsetMs = startMs;
+    this.#startMs = startMs;
   }
 
   wallMs(): UnixMs {
-    return this.#monoMs + this.#wallOffsetMs;
+    return this.#monoMs + this.#startMs;
   }
 
   monoMs(): MonoMs {
     return this.#monoMs;
-  }
-
-  /** Sets the wall clock forward or back; the monotonic one goes on as if nothing had happened. */
-  jumpWall(ms: number): void {
-    this.#wallOffsetMs += ms;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -117,7 +117,7 @@ export class ModelWorkload {
     const { memoryLimitBytes } = this.#options;
     if (memoryLimitBytes === undefined) return;
     for (const pod of this.pods()) {
-      if (this.memoryBytes(pod) > memoryLimitBytes) this.#oomKill(pod);
+      if (this.memoryBytes(pod) > memoryLimitBytes) this.oomKill(pod);
     }
   }
 
@@ -225,7 +225,8 @@ export class ModelWorkload {
     this.#writeStatus();
   }
 
-  #oomKill(pod: ModelObject): void {
+  /** Kills a pod's container as the kernel does, and starts it again. */
+  oomKill(pod: ModelObject): void {
     const { name, namespace = '' } = pod.metadata;
     const at = seconds(this.#clock.wallMs());
     this.#server.update(PODS, { namespace, name }, (object) => {
