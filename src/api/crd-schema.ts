@@ -88,7 +88,11 @@ const refusePatterns = (node: Node, place: Place): void => {
   }
 };
 
-const jsonOf = (node: Node): Json => z.toJSONSchema(node, { target: 'openapi-3.0', io: 'input' });
+/** Metadata is read by us: an id in it would make a reference of the schema. */
+const NO_METADATA = z.registry<object>();
+
+const jsonOf = (node: Node): Json =>
+  z.toJSONSchema(node, { target: 'openapi-3.0', io: 'input', metadata: NO_METADATA });
 
 const picked = (json: Json, keys: readonly string[]): Json =>
   Object.fromEntries(keys.flatMap((key) => (json[key] === undefined ? [] : [[key, json[key]]])));

@@ -119,7 +119,7 @@ export const parseHealingPolicy = (
     kind: z.literal('HealingPolicy'),
     metadata: metadataSchema,
     spec: specSchema,
-    status: z.unknown(),
+    status: z.unknown().optional(),
   });
   const parsed = schema.safeParse(withoutNulls(raw), { error: sentence });
   if (!parsed.success) {

@@ -8,19 +8,41 @@
 
 const REPEAT_LIMIT = 1000;
 
-/** Pieces that one of the two does not know, or reads differently; looked for outside of `\\`. */
-const FOREIGN: readonly (readonly [RegExp, string])[] = [
-  [/^\(\?[=!]/, 'lookahead'],
-  [/^\(\?<[=!]/, 'lookbehind'],
+type Pieces = readonly (readonly [RegExp, string])[];
+
+/** Escapes that one of the two does not know, or reads differently. */
+const ESCAPES: Pieces = [
   [/^\\[1-9]/, 'a back reference'],
   [/^\\k</, 'a back reference'],
   [/^\\[pP]\{/, 'a property class, which needs a flag in JavaScript'],
   [/^\\[uc]/, 'an escape that RE2 does not know'],
   [/^\\[sS]/, 'the class \\s, which holds more in JavaScript than in RE2'],
   [/^\\[AzCQE]/, 'an escape that JavaScript reads as a letter'],
+];
+
+/** The same for groups and the beginnings of classes; inside of a class they mean nothing. */
+const GROUPS: Pieces = [
+  [/^\(\?[=!]/, 'lookahead'],
+  [/^\(\?<[=!]/, 'lookbehind'],
   [/^\[\^?\]/, 'an empty class'],
   [/^\[\[:/, 'a POSIX class, which JavaScript does not know'],
 ];
+
+const foundAt = (pieces: Pieces, rest: string): string | undefined =>
+  pieces.find(([piece]) => piece.test(rest))?.[1];
+
+const foreignPiece = (source: string): string | undefined => {
+  let isInClass = false;
+  for (let i = 0; i < source.length; i++) {
+    const rest = source.slice(i);
+    const found = foundAt(ESCAPES, rest) ?? (isInClass ? undefined : foundAt(GROUPS, rest));
+    if (found !== undefined) return found;
+    if (source[i] === '\\') i++;
+    else if (source[i] === '[') isInClass = true;
+    else if (source[i] === ']') isInClass = false;
+  }
+  return undefined;
+};
 
 const repeatsTooOften = (source: string): boolean =>
   [...source.matchAll(/\{([0-9]+)(?:,([0-9]*))?\}/g)].some(
@@ -34,12 +56,8 @@ const repeatsTooOften = (source: string): boolean =>
 export const patternObjection = (pattern: RegExp): string | null => {
   if (pattern.flags !== '') return `has the flags \`${pattern.flags}\`, which a schema loses`;
   const { source } = pattern;
-  for (let i = 0; i < source.length; i++) {
-    const rest = source.slice(i);
-    const found = FOREIGN.find(([piece]) => piece.test(rest));
-    if (found !== undefined) return `uses ${found[1]}`;
-    if (source[i] === '\\') i++;
-  }
+  const foreign = foreignPiece(source);
+  if (foreign !== undefined) return `uses ${foreign}`;
   if (repeatsTooOften(source)) return `repeats more than ${REPEAT_LIMIT} times, which RE2 refuses`;
   return null;
 };

@@ -42,9 +42,16 @@ const COUNT_OR_PERCENT_PATTERN = /^((100|[0-9]{1,2})%|[0-9]+)$/;
 
 /** Schema of a count or a percentage, as Kubernetes writes it: `2` or `"40%"`. */
 export const countOrPercentSchema = ruled(
-  z.union([z.int32().min(0), z.string().max(10).regex(COUNT_OR_PERCENT_PATTERN)], {
-    error: COUNT_OR_PERCENT,
-  }),
+  z.union(
+    [
+      z.int32({ error: COUNT_OR_PERCENT }).min(0, { error: COUNT_OR_PERCENT }),
+      z
+        .string()
+        .max(10, { error: COUNT_OR_PERCENT })
+        .regex(COUNT_OR_PERCENT_PATTERN, { error: COUNT_OR_PERCENT }),
+    ],
+    { error: COUNT_OR_PERCENT },
+  ),
   {
     cel: `type(self) == int ? int(self) >= 0 : string(self).matches(r'${COUNT_OR_PERCENT_PATTERN.source}')`,
     holds: () => true,
