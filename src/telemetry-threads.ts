@@ -41,6 +41,8 @@ export interface TelemetryThreadsOptions {
   readonly onIncident: (incident: TelemetryIncident) => void;
   /** Starts an analysis worker; for tests. */
   readonly spawnAnalysis?: (data: AnalysisWorkerData) => Worker;
+  /** Starts a receiver thread; for tests. */
+  readonly startReceiver?: typeof startReceiverThread;
 }
 
 /** The telemetry threads as the main thread holds them. */
@@ -131,7 +133,8 @@ class Telemetry implements TelemetryThreads {
       http: { ...http, port: this.#ports.http },
       limits,
     };
-    const receiver = await startReceiverThread(data, entry('./monitor/otlp/receiver-thread'));
+    const startThread = this.#options.startReceiver ?? startReceiverThread;
+    const receiver = await startThread(data, entry('./monitor/otlp/receiver-thread'));
     this.#receiver = receiver;
     // A replacement listens where the first one did, also when the configuration said any port.
     this.#ports = { grpc: receiver.grpcPort, http: receiver.httpPort };

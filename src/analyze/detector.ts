@@ -18,7 +18,10 @@ import type { Evidence, TriggerRef } from '../domain/evidence.ts';
 import type { SignalKind } from '../domain/telemetry.ts';
 import type { KnowledgeView } from '../knowledge/view.ts';
 
-/** A detector bound to one trigger; called once per analysis interval with a fresh view. */
+/**
+ * A detector bound to one trigger, one instance for each workload that the policy selects; called
+ * once per analysis interval with a fresh view. Between two workloads the worker takes requests in.
+ */
 export interface BoundDetector {
   /** Bucket length in ms that the view must have. */
   readonly resolutionMs: number;

@@ -38,7 +38,7 @@ export interface StoreLimits {
 /** Limits that hold unless the configuration says otherwise. */
 export const DEFAULT_STORE_LIMITS: StoreLimits = {
   maxContainers: 10_000,
-  maxWindowBytes: 512 * 1024 * 1024,
+  maxWindowBytes: 256 * 1024 * 1024,
   rate: { samplesPerSecond: 50, burst: 8_192 },
   futureToleranceMs: 5_000,
 };

@@ -59,6 +59,6 @@ export interface GaugeView {
 /** Everything a detector may see, at one resolution. */
 export interface KnowledgeView {
   readonly resolutionMs: number;
-  /** The containers that the trigger's policy selects. */
+  /** The containers of one workload that the trigger's policy selects: all its replicas together. */
   containers(): readonly ContainerView[];
 }

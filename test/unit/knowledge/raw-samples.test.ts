@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RawSamples, RECENT_SAMPLES } from '../../../src/knowledge/raw-samples.ts';
+import { RawSamples, RECENT_SAMPLES, THINNED_SAMPLES } from '../../../src/knowledge/raw-samples.ts';
 
 const RETAIN_MS = 1_000_000;
 
@@ -92,7 +92,7 @@ const mayBeUnknown = (
   newestMs: number,
   retainMs: number,
 ): boolean => {
-  const cell = retainMs / 576 + 20;
+  const cell = retainMs / THINNED_SAMPLES + 20;
   const isNearHole = holes.some(([from, to]) => t > from - cell && t < to + cell);
   return isNearHole || t < newestMs - retainMs + cell;
 };
@@ -162,7 +162,7 @@ describe('RawSamples', () => {
     raw.forEachAfter(Number.NEGATIVE_INFINITY, () => {
       kept += 1;
     });
-    expect(kept).toBeLessThanOrEqual(512 + 576);
+    expect(kept).toBeLessThanOrEqual(RECENT_SAMPLES + THINNED_SAMPLES);
     for (let asked = 901_000; asked < 999_990; asked += 997) expect(raw.at(asked)).toBe(asked);
     expect(raw.at(850_000)).toBeNull();
   });
