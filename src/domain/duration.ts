@@ -5,13 +5,15 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 /** The pattern of a duration in our kinds, as the CRDs publish it, for example `1h30m` or `400ms`. */
 export const DURATION_PATTERN = '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$';
 
+const DURATION = new RegExp(DURATION_PATTERN);
+
 /**
  * Reads a duration such as `90s`, `1h30m` or `400ms`.
  * @returns milliseconds
  * @throws RangeError when the text does not match {@link DURATION_PATTERN}
  */
 export const durationMs = (text: string): number => {
-  if (text.length > 32 || !new RegExp(DURATION_PATTERN).test(text)) {
+  if (text.length > 32 || !DURATION.test(text)) {
     throw new RangeError(`must be a duration such as 90s or 1h30m, got ${JSON.stringify(text)}`);
   }
   let total = 0;

@@ -216,10 +216,13 @@ export class ModelApiServer {
 
   /** Every object of a kind, oldest first, as copies. */
   all(kind: Kind): ModelObject[] {
+    return this.peek(kind).map(clone);
+  }
+
+  /** Every object of a kind, oldest first, themselves: to be read only. */
+  peek(kind: Kind): readonly ModelObject[] {
     const prefix = `${kind.group}/${kind.resource}/`;
-    return [...this.#objects]
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([, object]) => clone(object));
+    return [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
   }
 
   /** One object as a copy. */
@@ -246,7 +249,7 @@ export class ModelApiServer {
   }
 
   #list(request: ApiRequest): Answer {
-    const items = this.all(request).filter(
+    const items = this.peek(request).filter(
       (object) =>
         (request.namespace === undefined || object.metadata.namespace === request.namespace) &&
         selects(request.labelSelector, object),
@@ -361,7 +364,7 @@ export class ModelApiServer {
 
   /** The PodDisruptionBudgets of a pod; two are an error, one without allowance says 429. */
   #pdbAnswer(pod: ModelObject): Answer | null {
-    const budgets = this.all({ group: 'policy', resource: 'poddisruptionbudgets' }).filter(
+    const budgets = this.peek({ group: 'policy', resource: 'poddisruptionbudgets' }).filter(
       ({ metadata, spec }) =>
         metadata.namespace === pod.metadata.namespace &&
         Object.entries(spec.selector.matchLabels as Record<string, string>).every(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isOpen } from '../../src/execute/record.ts';
+import { OPEN_PHASES } from '../../src/api/healing-action.ts';
 import { type Call, type Fault, isWrite } from './fault-port.ts';
 import { OperatorProcess, type ProcessOptions } from './operator-process.ts';
-import { Shop, type ShopOptions } from './shop.ts';
+import { ACTIONS, Shop, type ShopOptions } from './shop.ts';
 
 const MINUTE = 60_000;
 /** From the death of a leader to the start of the next one, in ms. */
@@ -10,14 +10,14 @@ const TAKEOVER_MS = 18_000;
 
 /** Tells whether the world's one record exists and is over. */
 export const isOver = (shop: Shop): boolean => {
-  const records = shop.records();
-  return records.length > 0 && !records.some(isOpen);
+  const phases = shop.server.peek(ACTIONS).map(({ status }) => status?.phase ?? 'Planned');
+  return phases.length > 0 && !phases.some((phase) => OPEN_PHASES.includes(phase));
 };
 
 /** Runs until the record is over and a while longer, so that late writes would be seen. */
 export const settle = async (shop: Shop, limitMs: number = 30 * MINUTE): Promise<void> => {
   await shop.clock.until(() => isOver(shop), limitMs);
-  await shop.clock.advance(30_000);
+  await shop.clock.advance(10_000);
 };
 
 /** A fault that hits one write, counted over the life of the process. */

@@ -7,10 +7,12 @@ import { isOpen } from '../../src/execute/record.ts';
 import { judge } from '../../src/plan/judge.ts';
 import { type FaultPlan, FaultPort } from './fault-port.ts';
 import { ModelLeadership } from './lease.ts';
-import type { Shop } from './shop.ts';
+import { ACTIONS, type Shop } from './shop.ts';
 
 /** How often the process looks around, in ms. */
-const TICK_MS = 1_000;
+const TICK_MS = 2_000;
+/** A refused plan is submitted again in every so many rounds. */
+const SUBMIT_EVERY = 5;
 
 /** What of execution a test takes away, to see that something else fails then. */
 export type Mutation = (port: ClusterPort) => ClusterPort;
@@ -38,6 +40,7 @@ export class OperatorProcess {
   readonly submissions: Submission[] = [];
   readonly #abort = new AbortController();
   readonly #isPlanning: boolean;
+  #ticks = 0;
   /** Index of the audit log at the end of the first adoption; `null` before. */
   adoptedAt: number | null = null;
   isStopped = false;
@@ -103,11 +106,12 @@ export class OperatorProcess {
   }
 
   async #tick(): Promise<void> {
+    const isTurn = this.#ticks++ % SUBMIT_EVERY === 0;
     const adoption = await this.executor.adopt();
     if (adoption.kind !== 'adopted') return;
     this.adoptedAt ??= this.shop.server.audit.length;
     for (const record of adoption.records) this.#drive(record);
-    if (!this.#isPlanning || this.shop.records().length > 0) return;
+    if (!isTurn || !this.#isPlanning || this.shop.server.peek(ACTIONS).length > 0) return;
     const submission = await this.executor.submit(this.shop.plan());
     this.submissions.push(submission);
     if (submission.kind === 'recorded' && isOpen(submission.record)) this.#drive(submission.record);

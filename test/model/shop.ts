@@ -176,7 +176,7 @@ export class Shop {
   }
 
   #memoryAt(podUid: string, timeMs: number): number | null {
-    const pod = this.server.all(PODS).find(({ metadata }) => metadata.uid === podUid);
+    const pod = this.server.peek(PODS).find(({ metadata }) => metadata.uid === podUid);
     if (pod === undefined) return null;
     const startedAtMs = this.#startedAtMs(pod);
     return timeMs < startedAtMs ? null : this.#memory(podUid, timeMs - startedAtMs);

@@ -96,7 +96,7 @@ export class ModelWorkload {
 
   /** The pods of the workload, oldest first. */
   pods(): readonly ModelObject[] {
-    return this.#server.all(PODS).filter((pod) => this.#owns(pod));
+    return this.#server.peek(PODS).filter((pod) => this.#owns(pod));
   }
 
   /** Stops or resumes the making of replacements. */
