@@ -50,7 +50,7 @@ export const memoryLeakParams = z.strictObject({
   /** Length of a bucket; every other duration of the detector is a multiple of it. */
   resolution: durationFrom('1s').default('5m'),
   /** Slowest growth that counts, in bytes an hour. */
-  minSlope: z.number().nonnegative().default(0),
+  minSlopeBytesPerHour: z.number().nonnegative().default(0),
 });
 
 interface Setting {
@@ -287,6 +287,6 @@ export const memoryLeak = defineDetector({
       trigger,
       horizonMs: durationMs(params.horizon),
       resolutionMs: durationMs(params.resolution),
-      minSlopeBytesPerHour: params.minSlope,
+      minSlopeBytesPerHour: params.minSlopeBytesPerHour,
     }),
 });

@@ -34,6 +34,9 @@ const MOST_POINTS = 72;
 /** A fall must exceed this share of the limit to be a garbage collection. */
 const FALL_SHARE = 0.035;
 
+/** One exbibyte. Telemetry is hostile input: what claims more is no figure, and would overflow sums. */
+const MOST_BYTES = 2 ** 60;
+
 /** The filled buckets of a segment, gaps left out. */
 interface Rows {
   readonly x: Float64Array;
@@ -47,7 +50,7 @@ interface Rows {
 const filledRows = (buckets: BucketSeries, segment: Segment): Rows => {
   const kept: number[] = [];
   for (let i = segment.from; i < segment.to; i += 1) {
-    if (at(buckets.count, i) > 0 && Number.isFinite(at(buckets.p30, i))) kept.push(i);
+    if (at(buckets.count, i) > 0 && at(buckets.max, i) < MOST_BYTES) kept.push(i);
   }
   const index = Int32Array.from(kept);
   const pick = (values: Float64Array): Float64Array =>

@@ -4,8 +4,9 @@ import { memoryLeak } from '../../../../src/analyze/detectors/memory-leak.ts';
 import type { ContainerFacts } from '../../../../src/domain/entity.ts';
 import type { Evidence } from '../../../../src/domain/evidence.ts';
 import type { GaugeQuantity } from '../../../../src/domain/telemetry.ts';
+import type { GaugeView } from '../../../../src/knowledge/view.ts';
 import { Random } from '../../../../src/theory/series/random.ts';
-import { factsOf, gaugeOf, type Samples, viewOf } from '../../knowledge/view-of.ts';
+import { bucketsOf, factsOf, type Samples, sliceBuckets, viewOf } from '../../knowledge/view-of.ts';
 
 export const MIB = 1_048_576;
 
@@ -56,44 +57,63 @@ const sample = (plant: Plant, memory: Plant['memory'], random: Random): Samples 
   return { timeMs, value };
 };
 
+/** Samples put into buckets once; every analysis sees the part that has passed. */
+const record = (plant: Plant, memory: Plant['memory'], random: Random) => {
+  const { resolutionMs } = plant;
+  const samples = sample(plant, memory, random);
+  const buckets = bucketsOf(samples, {
+    startMs: START_BUCKET * resolutionMs,
+    stepMs: resolutionMs,
+    length: plant.until,
+  });
+  const times = Float64Array.from(samples.timeMs).sort();
+  return (age: number): GaugeView => {
+    const nowMs = (START_BUCKET + age) * resolutionMs;
+    const past = times.filter((time) => time <= nowMs);
+    return {
+      buckets: sliceBuckets(buckets, 0, age),
+      newestSampleMs: past.at(-1) ?? 0,
+      newestValue: buckets.median[age - 1]!,
+      sampleIntervalMs: past.length < 3 ? Number.NaN : resolutionMs / (plant.rate ?? 5),
+      samples: past.length,
+    };
+  };
+};
+
 /** Plays the plant; one element per analysis, each two resolutions. */
 export const play = (plant: Plant): Said[] => {
   const random = new Random(plant.seed);
   const { resolutionMs } = plant;
   const startedAtMs = START_BUCKET * resolutionMs;
-  const samples = sample(plant, plant.memory, random);
-  const resident = plant.resident && sample(plant, plant.resident, random);
+  const memory = record(plant, plant.memory, random);
+  const resident = plant.resident && record(plant, plant.resident, random);
+  const requests = Float64Array.from({ length: plant.until }, (_, i) =>
+    Math.max(0, Math.round((plant.load ?? (() => 0))(i + 0.5))),
+  );
   const bound = memoryLeak.bind(
     { resolution: `${resolutionMs}ms`, horizon: `${plant.horizonMs}ms` },
     { policyUid: 'p', policyNamespace: 'shop', policyName: 'p', trigger: 'leak' },
   );
   const said: Said[] = [];
   for (let age = 2; age <= plant.until; age += 2) {
-    const nowMs = startedAtMs + age * resolutionMs;
-    const options = { resolutionMs, nowMs, windowBuckets: bound.windowBuckets };
-    const gauge = gaugeOf(samples, options);
-    const { startMs, length } = gauge.buckets;
-    const count = Float64Array.from({ length }, (_, i) => {
-      const at = (startMs - startedAtMs) / resolutionMs + i + 0.5;
-      return at < 0 ? Number.NaN : Math.max(0, Math.round((plant.load ?? (() => 0))(at)));
-    });
     const facts = factsOf({
       memoryLimitBytes: plant.limitBytes,
       startedAtMs,
       podCreatedAtMs: startedAtMs,
       ...plant.facts?.(age),
     });
+    const count = requests.subarray(0, age);
     const view = viewOf(resolutionMs, [
       {
         facts,
         gauges: {
-          [plant.quantity ?? 'container.memory.working_set']: gauge,
-          ...(resident ? { 'container.memory.rss': gaugeOf(resident, options) } : {}),
+          [plant.quantity ?? 'container.memory.working_set']: memory(age),
+          ...(resident ? { 'container.memory.rss': resident(age) } : {}),
         },
-        ...(plant.load ? { requests: { startMs, stepMs: resolutionMs, count } } : {}),
+        ...(plant.load ? { requests: { startMs: startedAtMs, stepMs: resolutionMs, count } } : {}),
       },
     ]);
-    const [evidence] = bound.detect(view, nowMs);
+    const [evidence] = bound.detect(view, startedAtMs + age * resolutionMs);
     if (evidence) said.push({ age, evidence });
   }
   return said;
