@@ -82,9 +82,12 @@ export class BatchDraft {
   }
 }
 
-/** Turns halves of nanoseconds into whole milliseconds, exact up to a millisecond. */
+/**
+ * Turns halves of nanoseconds into whole milliseconds, rounded down and exact: 2^32 ns are 4,294 ms
+ * and 967,296 ns, so no intermediate leaves the integers of a double.
+ */
 export const nanoToMs = (lo: number, hi: number): UnixMs =>
-  Math.floor((hi * 4_294_967_296 + lo) / 1_000_000);
+  hi * 4_294 + Math.floor((hi * 967_296 + lo) / 1_000_000);
 
 /** Joins the halves of a 64-bit number. */
 export const toBigInt = (lo: number, hi: number): bigint => (BigInt(hi) << 32n) | BigInt(lo);

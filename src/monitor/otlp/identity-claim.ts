@@ -15,8 +15,8 @@ export interface Source {
   readonly isIdentified: boolean;
   /** The same for traces and metrics of one process. */
   readonly key: string;
-  /** Digest of all resource attributes. */
-  readonly digest: string;
+  /** Gives the digest of all resource attributes; computed when it is first asked for. */
+  digest(): string;
   /** The pod under each name it has. */
   readonly podKeys: readonly string[];
 }
@@ -55,11 +55,15 @@ export const readSource = (columns: Columns, resource: number): Source => {
   if (claim.podName !== undefined && claim.namespace !== undefined) {
     podKeys.push(`${claim.namespace}/${claim.podName}`);
   }
+  let digest: string | undefined;
   return {
     claim,
     isIdentified: podKeys.length > 0,
     key: JSON.stringify([claim, instance]),
-    digest: attributesDigest(columns, table, { first, count, prefix: '' }),
+    digest: () => {
+      digest ??= attributesDigest(columns, table, { first, count, prefix: '' });
+      return digest;
+    },
     podKeys,
   };
 };

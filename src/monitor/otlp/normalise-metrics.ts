@@ -230,7 +230,7 @@ const seriesKey = (draft: BatchDraft, metric: MetricRow, point: number): string 
   return attributesDigest(columns, columns.attributes, {
     first: points.firstAttribute[point]!,
     count: points.attributeCount[point]!,
-    prefix: JSON.stringify([metric.source.digest, scopeName, metric.name, metric.unit]),
+    prefix: JSON.stringify([metric.source.digest(), scopeName, metric.name, metric.unit]),
   });
 };
 

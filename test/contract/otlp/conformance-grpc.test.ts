@@ -118,7 +118,10 @@ describe('OTLP/gRPC', () => {
   it('point 6: takes an empty message and empty envelopes', async () => {
     const rig = await rigWith();
     const session = await connected(rig);
-    for (const message of [Buffer.alloc(0), encode('ExportMetricsServiceRequest', metricsRequest([]))]) {
+    for (const message of [
+      Buffer.alloc(0),
+      encode('ExportMetricsServiceRequest', metricsRequest([])),
+    ]) {
       expect(await call(session, METRICS, frame(message))).toMatchObject({
         status: 0,
         body: Buffer.alloc(5),

@@ -72,7 +72,11 @@ describe('GrpcServer', () => {
     expect((await call(session, METRICS, message.subarray(0, 3))).status).toBe(13);
     expect((await call(session, METRICS, message.subarray(0, message.length - 1))).status).toBe(13);
     expect(rig.sink.batches).toHaveLength(0);
-    expect(rig.counters()).toMatchObject({ refused: { badFraming: 4 }, budgetBytes: 0, inFlight: 0 });
+    expect(rig.counters()).toMatchObject({
+      refused: { badFraming: 4 },
+      budgetBytes: 0,
+      inFlight: 0,
+    });
   });
 
   it('takes each form of the gRPC content type and says 415 or 405 to anything else', async () => {

@@ -12,7 +12,11 @@ import { OTLPTraceExporter as GrpcTraces } from '@opentelemetry/exporter-trace-o
 import { OTLPTraceExporter as JsonTraces } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtoTraces } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter } from '@opentelemetry/sdk-logs';
+import {
+  BatchLogRecordProcessor,
+  LoggerProvider,
+  type LogRecordExporter,
+} from '@opentelemetry/sdk-logs';
 import {
   MeterProvider,
   PeriodicExportingMetricReader,
@@ -70,7 +74,10 @@ describe('OpenTelemetry JS SDK exporters', () => {
         const exporter: PushMetricExporter = new exporters[transport](
           options(transport, 'metrics', compression),
         );
-        const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+        const reader = new PeriodicExportingMetricReader({
+          exporter,
+          exportIntervalMillis: 3_600_000,
+        });
         const provider = new MeterProvider({ resource, readers: [reader] });
         const meter = provider.getMeter('test');
         meter
@@ -80,7 +87,12 @@ describe('OpenTelemetry JS SDK exporters', () => {
         await provider.forceFlush();
         await provider.shutdown();
         const [batch] = rig.sink.batches;
-        expect(batch).toMatchObject({ signal: 'metrics', items: 2, rejected: 0, rejectionMessage: '' });
+        expect(batch).toMatchObject({
+          signal: 'metrics',
+          items: 2,
+          rejected: 0,
+          rejectionMessage: '',
+        });
         expect(batch?.gauges).toMatchObject([
           { claim, quantity: 'process.memory.usage', value: 123_456_789 },
         ]);
