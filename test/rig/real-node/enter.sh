@@ -6,7 +6,7 @@
 register=$1 target=$2
 shift 2
 # First the control groups: who enters their namespace without being in them sees paths like /../..
-while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 126; done <"$register/cgroups"
+while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 126; done <"$register/programs"
 if [ "$target" = net ]; then
   exec nsenter --net="/run/netns/$(cat "$register/netns")" -- "$@"
 fi

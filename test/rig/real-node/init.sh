@@ -6,7 +6,7 @@
 # that pipe is gone. From the environment:
 #   NODE_NAME NODE_IP SERVICE_CIDR   names and addresses
 #   SCRATCH             absolute folder with var/, work/ and sysctl/ inside
-#   CGROUP_MOUNTS       one line per hierarchy: MOUNTPOINT OPTIONS
+#   CGROUP_MOUNTS       one mount a line: MOUNTPOINT TYPE OPTIONS
 set -euo pipefail
 trap 'exit 0' TERM INT
 
@@ -18,10 +18,10 @@ for held in /run/netns/*; do
 done
 mount --make-rshared /
 mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
-while read -r point options; do
+while read -r point type options; do
   mkdir -p "$point"
-  mount -t cgroup -o "$options" cgroup "$point"
+  mount -t "$type" -o "$options" "$type" "$point"
+  [[ $type == cgroup ]] || continue
   # Where one hierarchy has several controllers, each is also found under its own name.
   for one in ${options//,/ }; do
     if [[ $one != none && $one != name=* && ! -e /sys/fs/cgroup/$one ]]; then

@@ -12,6 +12,7 @@ shift 2
 trap '' INT HUP PIPE
 (
   trap - INT HUP PIPE
+  # Before the namespace of control groups is made: where we are then is its root.
   while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 1; done <"$register/cgroups"
   exec nsenter --net="/run/netns/$(cat "$register/netns")" \
     unshare --mount --pid --cgroup --uts --ipc --fork --kill-child --mount-proc "$@"

@@ -38,7 +38,8 @@ export const leftoversOf = async (
   const mark = `homeostat-${name}`;
   const { stdout: namespaces } = await runCommand('ip', ['netns', 'list']);
   const { stdout: present } = await runCommand('ip', ['-brief', 'link', 'show']);
-  const hierarchies = await listed('/sys/fs/cgroup');
+  // With version 2 the folder itself is the hierarchy, with version 1 it holds them.
+  const hierarchies = ['', ...(await listed('/sys/fs/cgroup'))];
   const groups = await Promise.all(
     hierarchies.map(async (hierarchy) => {
       const folder = join('/sys/fs/cgroup', hierarchy);

@@ -4,9 +4,9 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { runCommand } from '../toolchain/run-command.ts';
-import { type CgroupHierarchy, createCgroups } from './cgroups.ts';
+import { type CgroupLayout, createNodeGroup, settleNodeGroup } from './cgroups.ts';
 import { type ClaimedRun, removeRun } from './run-register.ts';
 
 const script = (name: string): string => join(import.meta.dirname, name);
@@ -66,15 +66,6 @@ const createScratch = async (scratch: string): Promise<void> => {
   }
 };
 
-const mountLines = (hierarchies: readonly CgroupHierarchy[]): string =>
-  hierarchies
-    .map(({ mountPoint, controllers }) => {
-      const isNamed = controllers.some((each) => each.startsWith('name='));
-      const options = [...(isNamed ? ['none'] : []), ...controllers].join(',');
-      return `/sys/fs/cgroup/${basename(mountPoint)} ${options}`;
-    })
-    .join('\n');
-
 /** Returns the only child of a process, once it has one. */
 const childOf = async (pid: number, hasEnded: () => boolean): Promise<number> => {
   for (;;) {
@@ -89,7 +80,7 @@ const childOf = async (pid: number, hasEnded: () => boolean): Promise<number> =>
 /** Configures the namespaces of a node. */
 export interface NamespaceOptions {
   readonly run: ClaimedRun;
-  readonly hierarchies: readonly CgroupHierarchy[];
+  readonly layout: CgroupLayout;
   readonly nodeName: string;
 }
 
@@ -122,13 +113,13 @@ export class NodeNamespaces {
 
   /** Makes the namespaces and waits until they can be entered. On failure all is removed again. */
   static async create(options: NamespaceOptions): Promise<NodeNamespaces> {
-    const { run, hierarchies } = options;
+    const { run, layout } = options;
     try {
       await createScratch(run.scratch);
-      await createCgroups(hierarchies, basename(run.cgroups[0] ?? ''));
+      await createNodeGroup(layout, run.netns);
       await createNetwork(run);
       const namespaces = new NodeNamespaces(run, startKeeper(options));
-      await namespaces.#waitUntilReady();
+      await settleNodeGroup(layout, run.netns, await namespaces.#waitUntilReady());
       return namespaces;
     } catch (error) {
       await removeRun(run.register, run.name);
@@ -136,7 +127,8 @@ export class NodeNamespaces {
     }
   }
 
-  async #waitUntilReady(): Promise<void> {
+  /** Returns the first process and the one outside that waits for it. */
+  async #waitUntilReady(): Promise<readonly number[]> {
     let output = '';
     await new Promise<void>((resolve, reject) => {
       this.#keeper.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -154,6 +146,7 @@ export class NodeNamespaces {
     for (const stream of [this.#keeper.stdin, this.#keeper.stdout, this.#keeper.stderr]) {
       (stream as Socket | null)?.unref();
     }
+    return [unshare, this.#pid];
   }
 
   /** Is the network namespace, as `ip netns` names it. */
@@ -201,7 +194,7 @@ export class NodeNamespaces {
   }
 }
 
-const startKeeper = ({ run, hierarchies, nodeName }: NamespaceOptions): ChildProcess =>
+const startKeeper = ({ run, nodeName }: NamespaceOptions): ChildProcess =>
   spawn(script('keep.sh'), [run.register, run.name, script('init.sh')], {
     env: {
       ...nodeEnvironment(),
@@ -209,7 +202,7 @@ const startKeeper = ({ run, hierarchies, nodeName }: NamespaceOptions): ChildPro
       NODE_IP: run.plan.nodeIp,
       SERVICE_CIDR: run.plan.serviceCidr,
       SCRATCH: run.scratch,
-      CGROUP_MOUNTS: mountLines(hierarchies),
+      CGROUP_MOUNTS: run.group.mounts.join('\n'),
     },
     stdio: ['pipe', 'pipe', 'pipe'],
     // A session of its own: an interrupt from the terminal must reach this process only.

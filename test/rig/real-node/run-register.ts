@@ -2,7 +2,7 @@
 // Remembers which nodes this machine runs, so that a node left behind by a process that was killed
 // is found and removed before the next one starts. One folder a slot:
 //
-//   /run/homeostat-real-node/SLOT/   name owner netns link cgroups scratch [unshare-pid]
+//   /run/homeostat-real-node/SLOT/   name owner netns link cgroups programs scratch [unshare-pid]
 //
 // It lies in /run, since all that it names is gone after a reboot too. A folder appears complete,
 // by rename, and a slot has at most one: that is the lock.
@@ -10,6 +10,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { runCommand } from '../toolchain/run-command.ts';
 import { type AddressPlan, collidingRoute, planOf, SLOTS } from './address-plan.ts';
+import type { NodeGroup } from './cgroups.ts';
 
 const registerFolder = '/run/homeostat-real-node';
 const removeScript = join(import.meta.dirname, 'remove.sh');
@@ -18,8 +19,7 @@ const removeScript = join(import.meta.dirname, 'remove.sh');
 export interface RunEntry {
   readonly name: string;
   readonly netns: string;
-  /** One folder a hierarchy. */
-  readonly cgroups: readonly string[];
+  readonly group: NodeGroup;
   readonly scratch: string;
 }
 
@@ -123,7 +123,8 @@ export const claimRun = async (entry: RunEntry): Promise<ClaimedRun> => {
       owner: (await identityOf(process.pid)) ?? '',
       netns: entry.netns,
       link: plan.hostLink,
-      cgroups: entry.cgroups.join('\n'),
+      cgroups: entry.group.roots.join('\n'),
+      programs: entry.group.programs.join('\n'),
       scratch: entry.scratch,
     };
     for (const [file, text] of Object.entries(files)) {

@@ -15,7 +15,7 @@ import { type CommandResult, runCommand } from '../toolchain/run-command.ts';
 import { ToolchainError } from '../toolchain/toolchain-error.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { apiServiceRule } from './api-service-rule.ts';
-import { cgroupFolders, layoutProblem, thisCgroupLayout } from './cgroups.ts';
+import { nodeGroup, thisCgroupLayout } from './cgroups.ts';
 import { type ClusterObject, dnsObjects, metricsObjects } from './cluster-services.ts';
 import { directControlPlane } from './direct-control-plane.ts';
 import { NodeNamespaces, nodeEnvironment } from './namespaces.ts';
@@ -59,15 +59,16 @@ const newName = (): string => {
 const prepareNamespaces = async (name: string, nodeName: string, onProgress: Progress) => {
   for (const dead of await removeDeadRuns()) onProgress(`removed what node ${dead} left behind`);
   const layout = await thisCgroupLayout();
-  if (layout.version !== 1) throw new ToolchainError(layoutProblem(layout) ?? 'no control groups');
-  const { hierarchies } = layout;
+  if (layout === undefined) throw new ToolchainError('no control groups are mounted');
+  // The network namespace and the control group bear the same name.
+  const netns = `homeostat-${name}`;
   const run = await claimRun({
     name,
-    netns: `homeostat-${name}`,
-    cgroups: cgroupFolders(hierarchies, `homeostat-${name}`),
+    netns,
+    group: nodeGroup(layout, netns),
     scratch: join(tmpdir(), 'homeostat-real-node', name),
   });
-  return { run, namespaces: await NodeNamespaces.create({ run, hierarchies, nodeName }) };
+  return { run, namespaces: await NodeNamespaces.create({ run, layout, nodeName }) };
 };
 
 /** Measures steps and tells about each when it is done. */
