@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { OPEN_PHASES } from '../../src/api/healing-action.ts';
-import { type Call, type Fault, isWrite } from './fault-port.ts';
+import type { AuditEntry } from './api-server.ts';
+import { type Call, type Fault, type FaultPlan, isWrite } from './fault-port.ts';
 import { OperatorProcess, type ProcessOptions } from './operator-process.ts';
 import { ACTIONS, Shop, type ShopOptions } from './shop.ts';
 
@@ -57,4 +58,43 @@ export const writesOfFaultFreeRun = async (options: ShopOptions): Promise<readon
       const dryRun = request.dryRun === true ? 'dryRun' : undefined;
       return [...parts, dryRun].filter((part) => part !== undefined).join(' ');
     });
+};
+
+/** Duration of the lease in ms. */
+export const LEASE_MS = 15_000;
+
+/** Accepted writes of a user from an index of the audit log on, dry runs included. */
+export const acceptedAfter = (shop: Shop, user: string, index: number): readonly AuditEntry[] =>
+  shop.server.audit
+    .slice(index)
+    .filter((entry) => entry.user === user && isWrite(entry.request) && entry.status < 300);
+
+/** Two leaders, one of which stood still. */
+export interface Duel {
+  readonly shop: Shop;
+  readonly old: OperatorProcess;
+  readonly young: OperatorProcess;
+}
+
+/** Freezes the old leader at one of its requests, lets the next one take over, and thaws the old one. */
+export const duel = async (
+  what: { readonly freeze: FaultPlan; readonly thaw: 'afterAdoption' | 'afterTheEnd' },
+  options: ShopOptions = {},
+  processes: { readonly both?: ProcessOptions; readonly young?: ProcessOptions } = {},
+): Promise<Duel> => {
+  const shop = await Shop.open(options);
+  const old = await OperatorProcess.start(shop, 'old', { ...processes.both, plan: what.freeze });
+  await shop.clock.until(() => old.isStopped, MINUTE);
+  await shop.clock.advance(LEASE_MS);
+  const young = await OperatorProcess.start(shop, 'young', {
+    ...processes.both,
+    ...processes.young,
+  });
+  await shop.clock.until(() => young.adoptedAt !== null, MINUTE);
+  if (what.thaw === 'afterTheEnd') await shop.clock.until(() => isOver(shop), 30 * MINUTE);
+  old.port.thaw();
+  await settle(shop);
+  old.kill();
+  young.kill();
+  return { shop, old, young };
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ClusterPort } from '../../src/domain/cluster.ts';
+import type { ClusterPort, Leadership } from '../../src/domain/cluster.ts';
 import { highestRecordEpoch } from '../../src/execute/adopt.ts';
 import { Executor } from '../../src/execute/executor.ts';
 import type { ExecutionPorts, Submission } from '../../src/execute/ports.ts';
@@ -22,9 +22,13 @@ export interface ProcessOptions {
   readonly plan?: FaultPlan;
   /** Sits between execution and the line to the server. */
   readonly mutation?: Mutation;
+  /** Replaces the process's own view of its lease. */
+  readonly leadership?: (own: ModelLeadership) => Leadership;
   readonly ports?: Partial<ExecutionPorts>;
   /** False: it only goes on with what is recorded. */
   readonly isPlanning?: boolean;
+  /** False: it adopts, and then does nothing. */
+  readonly isDriving?: boolean;
 }
 
 /**
@@ -40,6 +44,7 @@ export class OperatorProcess {
   readonly submissions: Submission[] = [];
   readonly #abort = new AbortController();
   readonly #isPlanning: boolean;
+  readonly #isDriving: boolean;
   #ticks = 0;
   /** Index of the audit log at the end of the first adoption; `null` before. */
   adoptedAt: number | null = null;
@@ -53,6 +58,7 @@ export class OperatorProcess {
     this.shop = shop;
     this.identity = life.identity;
     this.#isPlanning = options.isPlanning ?? true;
+    this.#isDriving = options.isDriving ?? true;
     this.leadership = new ModelLeadership(shop.clock, life.identity, life.epoch);
     this.port = new FaultPort(shop.server.portFor(life.identity), options.plan);
     this.port.onStop = () => {
@@ -64,7 +70,7 @@ export class OperatorProcess {
         cluster: options.mutation?.(this.port) ?? this.port,
         analysis: shop.analysis,
         clock: shop.clock,
-        leadership: this.leadership,
+        leadership: options.leadership?.(this.leadership) ?? this.leadership,
         metrics: shop.metrics,
         judge,
         ...options.ports,
@@ -118,7 +124,7 @@ export class OperatorProcess {
   }
 
   #drive(record: Parameters<Executor['drive']>[0]): void {
-    void this.executor.drive(record, this.#abort.signal);
+    if (this.#isDriving) void this.executor.drive(record, this.#abort.signal);
   }
 }
 

@@ -44,6 +44,12 @@ const repeatedEvictions = (shop: Shop): string[] => {
     .map((uid) => `evicted twice: ${uid}`);
 };
 
+/** One plan may end one pod, whatever the requests said. */
+const wronglyDisrupted = (shop: Shop): string[] =>
+  [...shop.disrupted]
+    .filter((uid) => uid !== shop.target.metadata.uid)
+    .map((uid) => `disrupted a pod that nobody planned to: ${uid}`);
+
 const unguardedWrites = (shop: Shop): string[] =>
   shop.server.audit.flatMap((entry) => {
     const body = entry.request.body as
@@ -117,6 +123,7 @@ const impossibleTransitions = (shop: Shop): string[] =>
 /** Everything about a history that must never be, whether it is over or not. */
 export const safetyViolations = (shop: Shop): string[] => [
   ...repeatedEvictions(shop),
+  ...wronglyDisrupted(shop),
   ...unguardedWrites(shop),
   ...unannouncedEvictions(shop),
   ...repeatedSendings(shop),

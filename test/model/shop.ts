@@ -63,6 +63,8 @@ export class Shop {
   /** The pod that leaks. */
   readonly target: ModelObject;
   readonly #replacementSlope: number;
+  /** Uids of the pods that an eviction has ended, as the pods themselves say. */
+  readonly disrupted = new Set<string>();
   /** False: telemetry is silent. */
   isTelling = true;
 
@@ -84,6 +86,11 @@ export class Shop {
       memoryLimitBytes: LIMIT_BYTES,
       memoryBytes: ({ uid, ageMs }) => this.#memory(uid, ageMs),
       ...options.workload,
+    });
+    this.server.onChange(({ resource, object }) => {
+      const conditions: readonly { type: string }[] = object.status?.conditions ?? [];
+      const isDisrupted = conditions.some(({ type }) => type === 'DisruptionTarget');
+      if (resource === 'pods' && isDisrupted) this.disrupted.add(object.metadata.uid);
     });
     const [target] = this.web.pods();
     if (target === undefined) throw new Error('the workload has no pod');

@@ -1,50 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import type { AuditEntry } from '../../model/api-server.ts';
 import { isWrite } from '../../model/fault-port.ts';
-import { atWrite, isOver, settle } from '../../model/history.ts';
+import { acceptedAfter, atWrite, duel, LEASE_MS, settle } from '../../model/history.ts';
 import { OperatorProcess } from '../../model/operator-process.ts';
 import { livenessViolations, safetyViolations } from '../../model/oracles.ts';
 import { ACTIONS, Shop } from '../../model/shop.ts';
 
 const MINUTE = 60_000;
-const LEASE_MS = 15_000;
 
 /** Live writes of the fault-free run: the rehearsal, the record, five statuses and the eviction. */
 const WRITES = [0, 1, 2, 3, 4, 5, 6, 7];
 const EVICTION = 4;
 
-const acceptedAfter = (shop: Shop, user: string, index: number): readonly AuditEntry[] =>
-  shop.server.audit
-    .slice(index)
-    .filter((entry) => entry.user === user && isWrite(entry.request) && entry.status < 300);
-
-interface Duel {
-  readonly shop: Shop;
-  readonly old: OperatorProcess;
-  readonly young: OperatorProcess;
-}
-
-/** Freezes the old leader at one of its writes, lets the next one take over, and thaws the old one. */
-const duel = async (
-  write: number,
-  when: 'before' | 'after',
-  thaw: 'afterAdoption' | 'afterTheEnd',
-): Promise<Duel> => {
-  const shop = await Shop.open();
-  const plan = atWrite(write, { kind: 'freeze', when });
-  const old = await OperatorProcess.start(shop, 'old', { plan });
-  await shop.clock.until(() => old.isStopped, MINUTE);
-  await shop.clock.advance(LEASE_MS);
-  const young = await OperatorProcess.start(shop, 'young');
-  await shop.clock.until(() => young.adoptedAt !== null, MINUTE);
-  if (thaw === 'afterTheEnd') await shop.clock.until(() => isOver(shop), 30 * MINUTE);
-  old.port.thaw();
-  await settle(shop);
-  old.kill();
-  young.kill();
-  return { shop, old, young };
-};
+const freezeAt = (write: number, when: 'before' | 'after') =>
+  atWrite(write, { kind: 'freeze', when });
 
 const cases = WRITES.flatMap((write) =>
   (['afterAdoption', 'afterTheEnd'] as const).map((thaw) => ({ write, thaw })),
@@ -54,7 +23,7 @@ describe('a leader that stood still past its lease', () => {
   it.each(cases)(
     'writes nothing more when it froze after write $write and thaws $thaw',
     async ({ write, thaw }) => {
-      const { shop, young } = await duel(write, 'after', thaw);
+      const { shop, young } = await duel({ freeze: freezeAt(write, 'after'), thaw });
       expect(acceptedAfter(shop, 'old', young.adoptedAt ?? 0)).toEqual([]);
       expect(safetyViolations(shop)).toEqual([]);
       expect(livenessViolations(shop)).toEqual([]);
@@ -66,7 +35,7 @@ describe('a leader that stood still past its lease', () => {
   it.each(cases)(
     'writes no record when the bytes of write $write left late and it thaws $thaw',
     async ({ write, thaw }) => {
-      const { shop, young } = await duel(write, 'before', thaw);
+      const { shop, young } = await duel({ freeze: freezeAt(write, 'before'), thaw });
       const late = acceptedAfter(shop, 'old', young.adoptedAt ?? 0);
       const written = late.filter(
         ({ request }) => request.resource === ACTIONS.resource && request.verb !== 'create',
@@ -81,7 +50,7 @@ describe('a leader that stood still past its lease', () => {
   );
 
   it('cannot evict the pod a second time when its eviction leaves after that of the new leader', async () => {
-    const { shop } = await duel(EVICTION, 'before', 'afterTheEnd');
+    const { shop } = await duel({ freeze: freezeAt(EVICTION, 'before'), thaw: 'afterTheEnd' });
     const evictions = shop.server.audit.filter(
       ({ request }) => request.subresource === 'eviction' && request.dryRun !== true,
     );
@@ -90,6 +59,30 @@ describe('a leader that stood still past its lease', () => {
       'old 404',
     ]);
   });
+});
+
+describe('a leader that stood still while it was reading', () => {
+  const cases = ['healingpolicies', 'pods', 'healingactions', 'deployments'].flatMap((resource) =>
+    [0, 1, 2].map((skip) => ({ resource, skip })),
+  );
+
+  it.each(cases)(
+    'writes nothing after the adoption ($resource, skipping $skip)',
+    async ({ resource, skip }) => {
+      let seen = 0;
+      const { shop, young } = await duel({
+        freeze: ({ request }) =>
+          request.resource === resource && !isWrite(request) && seen++ === skip
+            ? { kind: 'freeze', when: 'after' }
+            : null,
+        thaw: 'afterAdoption',
+      });
+      expect(acceptedAfter(shop, 'old', young.adoptedAt ?? 0)).toEqual([]);
+      expect(safetyViolations(shop)).toEqual([]);
+      expect(livenessViolations(shop)).toEqual([]);
+      expect(shop.evictions()).toEqual([shop.target.metadata.uid]);
+    },
+  );
 });
 
 describe('a new leader', () => {
