@@ -109,6 +109,7 @@ const createLoop = (
       log,
       tracer,
       denials: () => denials.list(),
+      detectorFailures: () => analysis.status().failures,
       observer: observeLoop(metrics),
     },
     {

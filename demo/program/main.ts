@@ -94,7 +94,8 @@ const server = createServer((request, response) => {
     requests += 1;
     if (mode === 'leak') leaked.grow(leakBytes);
   }
-  response.end(`${JSON.stringify({ mode, requests, leakedBytes: leaked.bytes })}\n`);
+  const rssBytes = process.memoryUsage.rss();
+  response.end(`${JSON.stringify({ mode, requests, leakedBytes: leaked.bytes, rssBytes })}\n`);
   if (isWork) {
     duration.record((performance.now() - begun) / 1000, {
       'http.request.method': request.method ?? 'GET',
@@ -110,6 +111,7 @@ server.listen(port, process.env['HOST'] ?? '0.0.0.0', () => {
 process.on('SIGTERM', () => {
   server.close();
   server.closeAllConnections();
-  provider.shutdown().finally(() => process.exit(0));
+  const leave = (): never => process.exit(0);
+  provider.shutdown().then(leave, leave);
   setTimeout(() => process.exit(0), 1000).unref();
 });

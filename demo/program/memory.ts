@@ -59,9 +59,11 @@ const readStat = (path: string, key: string): number => {
 /**
  * Reads the working set of the own container as the kubelet computes it: usage less inactive file
  * pages, from cgroup v2 or v1.
- * @returns bytes, or `null` outside a container of its own
+ * @returns bytes, or `null` outside a container of its own: there the figures are the whole machine's
  */
 export const workingSetBytes = (): number | null => {
+  // The program of a container is the first process of its pid namespace.
+  if (process.pid !== 1) return null;
   const root = '/sys/fs/cgroup';
   for (const [usage, stat, key] of [
     [`${root}/memory.current`, `${root}/memory.stat`, 'inactive_file'],

@@ -8,7 +8,7 @@ import type { HealingAction } from '../api/healing-action.ts';
 import type { HealingPolicy } from '../api/healing-policy.ts';
 import { selectingTarget } from '../api/policy-target.ts';
 import { type Fact, known, unknown } from '../domain/fact.ts';
-import type { Plan, PodFacts, RivalPolicy, WorkloadFacts } from '../domain/healing.ts';
+import type { Plan, RivalPolicy, WorkloadFacts } from '../domain/healing.ts';
 import type { Action } from './action.ts';
 import { gatherCorroboration } from './gather-corroboration.ts';
 import {
@@ -23,6 +23,7 @@ import {
 } from './ownership.ts';
 import { parseHealingAction, parseHealingPolicy } from './parse-kinds.ts';
 import { observedPod } from './pod-facts.ts';
+import { population } from './population.ts';
 import type { ExecutionOptions, ExecutionPorts } from './ports.ts';
 import { textAt, textsAt } from './raw-json.ts';
 import { bothFacts, mapFact, readList, readObject } from './reads.ts';
@@ -105,13 +106,13 @@ const gatherTarget = async (
   return { target: { ...raw, value: pod.facts }, workload: await walkOwners(ports, pod) };
 };
 
-/** Pods that have ended do not count: they neither serve nor will they. */
-const isLiving = ({ phase }: PodFacts): boolean => phase !== 'Succeeded' && phase !== 'Failed';
-
 const gatherPods = async (
   ports: ExecutionPorts,
   plan: Plan,
-  policy: Fact<HealingPolicy>,
+  reads: {
+    readonly policy: Fact<HealingPolicy>;
+    readonly records: Fact<readonly HealingAction[]>;
+  },
 ): Promise<Pick<GatheredFacts, 'peers' | 'population'>> => {
   const { namespace } = plan.target.pod;
   const [pods, replicaSets, workloads] = await Promise.all([
@@ -131,26 +132,17 @@ const gatherPods = async (
       .filter(({ workloadUid }) => workloadUid === plan.target.workload.uid)
       .map(({ facts }) => facts),
   );
-  const selected = bothFacts(policy, workloads, selectedUids);
-  const population = bothFacts(owned, selected, (all, uids) => {
-    const targets = all.filter(
-      ({ workloadUid, facts }) => workloadUid !== null && uids.has(workloadUid) && isLiving(facts),
-    );
-    const healthy = targets.filter(({ facts }) => facts.ready && !facts.deleting);
-    return { total: targets.length, healthy: healthy.length };
-  });
-  return { peers, population };
-};
-
-const selectedUids = (
-  policy: HealingPolicy,
-  workloads: readonly WorkloadFacts[],
-): ReadonlySet<string> =>
-  new Set(
-    workloads
-      .filter((workload) => selectingTarget(policy, workload) !== undefined)
-      .map(({ ref }) => ref.uid),
+  const selected = bothFacts(reads.policy, workloads, (policy, all) =>
+    all.filter((workload) => selectingTarget(policy, workload) !== undefined),
   );
+  const disturbed = bothFacts(selected, reads.records, (all, records) => ({ all, records }));
+  return {
+    peers,
+    population: bothFacts(owned, disturbed, (all, { all: chosen, records }) =>
+      population(chosen, all, records),
+    ),
+  };
+};
 
 const gatherRecords = async (
   ports: ExecutionPorts,
@@ -232,15 +224,24 @@ export const gather = async (
   const { namespace } = plan.target.pod;
   const policyRead = gatherPolicy(ports, plan);
   const targetRead = gatherTarget(ports, plan);
-  const [policy, namespaceFacts, { target, workload }, { peers, population }, records, rivals] =
-    await Promise.all([
-      policyRead,
-      gatherNamespace(ports, namespace),
-      targetRead,
-      policyRead.then((fact) => gatherPods(ports, plan, fact)),
-      gatherRecords(ports, namespace),
-      targetRead.then((read) => gatherRivals(ports, plan, read.workload)),
-    ]);
+  const recordsRead = gatherRecords(ports, namespace);
+  const [
+    policy,
+    namespaceFacts,
+    { target, workload },
+    { peers, population: counted },
+    records,
+    rivals,
+  ] = await Promise.all([
+    policyRead,
+    gatherNamespace(ports, namespace),
+    targetRead,
+    Promise.all([policyRead, recordsRead]).then(([policyFact, recordsFact]) =>
+      gatherPods(ports, plan, { policy: policyFact, records: recordsFact }),
+    ),
+    recordsRead,
+    targetRead.then((read) => gatherRivals(ports, plan, read.workload)),
+  ]);
   const corroboration = await gatherCorroboration(plan, peers, ports);
   const nowMs = ports.clock.wallMs();
   const facts: GatheredFacts = {
@@ -255,7 +256,7 @@ export const gather = async (
     target,
     workload,
     peers,
-    population,
+    population: counted,
     stormEndedAtMs: mapFact(policy, (value) => stormEnd(value, nowMs)),
     records: mapFact(records, (all) => all.map(summarise)),
     corroboration,

@@ -105,7 +105,7 @@ export class Healing {
     const input = { nowMs: clock.wallMs(), policy, mode, diagnoses: standing };
     for (const plan of strategies.flatMap((strategy) => strategy.plan(input))) {
       if (signal.aborted) return;
-      if (this.#isDue(plan)) await this.#submit(policy, plan, signal);
+      if (this.#isDue(policy, plan)) await this.#submit(policy, plan, signal);
     }
   }
 
@@ -137,9 +137,10 @@ export class Healing {
     return false;
   }
 
-  #isDue(plan: Plan): boolean {
+  #isDue(policy: HealingPolicy, plan: Plan): boolean {
     const { clock, state } = this.#ports;
-    if (this.#parts.refusals.holdsBack(plan.incident, clock.monoMs())) return false;
+    if (this.#parts.refusals.holdsBack(plan.incident, policy.metadata.generation, clock.monoMs()))
+      return false;
     const records = state.actions(plan.target.pod.namespace);
     return !records.some(
       (record) => record.spec.incidentRef.name === plan.incident && isOpen(record),
@@ -172,15 +173,24 @@ export class Healing {
       this.#parts.drives.start(submission.record, signal, span);
       return;
     }
-    this.#notActed(plan, submission);
+    this.#notActed(policy, plan, submission);
     span.end({ ok: submission.kind === 'observed', message: submission.kind });
   }
 
-  #notActed(plan: Plan, submission: Exclude<Submission, { kind: 'recorded' }>): void {
+  #notActed(
+    policy: HealingPolicy,
+    plan: Plan,
+    submission: Exclude<Submission, { kind: 'recorded' }>,
+  ): void {
     const { clock, observer, log } = this.#ports;
     const [refusal, retryAfterMs] = refusalOf(submission);
     observer?.decided?.(submission.kind, refusal.reason);
-    const isNew = this.#parts.refusals.note(plan.incident, refusal, retryAfterMs, clock.monoMs());
+    const isNew = this.#parts.refusals.note(
+      plan.incident,
+      { ...refusal, policyGeneration: policy.metadata.generation },
+      retryAfterMs,
+      clock.monoMs(),
+    );
     if (!isNew) return;
     const { pod } = plan.target;
     log.info('plan not carried out', {

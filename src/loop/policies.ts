@@ -3,6 +3,7 @@ import type { HealingPolicy, HealingPolicyStatus } from '../api/healing-policy.t
 import { selectingTarget } from '../api/policy-target.ts';
 import type { MonoMs } from '../domain/clock.ts';
 import type { Evidence } from '../domain/evidence.ts';
+import { population } from '../execute/population.ts';
 import { summarise } from '../execute/record.ts';
 import type { WatchedPolicy } from './bindings.ts';
 import type { EvidenceBook } from './evidence-book.ts';
@@ -72,8 +73,14 @@ export class PolicyStatuses {
 
   #statusOf({ policy, targets }: WatchedPolicy): HealingPolicyStatus {
     const { state, clock, denials } = this.#ports;
-    const living = targets.pods.filter(
-      ({ pod }) => !['Succeeded', 'Failed'].includes(pod.facts.phase),
+    const records = state.actions(policy.metadata.namespace);
+    const { total, healthy } = population(
+      targets.workloads,
+      targets.pods.map(({ pod, workload }) => ({
+        facts: pod.facts,
+        workloadUid: workload.ref.uid,
+      })),
+      records,
     );
     const evidence = new Map<string, Evidence[]>();
     for (const each of this.#book.of(policy.metadata.uid)) {
@@ -86,16 +93,26 @@ export class PolicyStatuses {
       effectiveMode: modeOf(this.#ports, this.#options, policy),
       targets: {
         workloads: targets.workloads.length,
-        pods: living.length,
-        healthy: living.filter(({ pod }) => pod.facts.ready && !pod.facts.deleting).length,
+        pods: total,
+        healthy,
         protected: targets.workloads.filter(isProtected).length,
       },
       evidence,
-      records: state.actions(policy.metadata.namespace).map(summarise),
+      failures: this.#failures(policy),
+      records: records.map(summarise),
       rivals: this.#rivals(policy, targets.workloads),
       denials: denials(),
       nowMs: clock.wallMs(),
     });
+  }
+
+  #failures(policy: HealingPolicy): ReadonlyMap<string, string> {
+    const failures = this.#ports.detectorFailures?.() ?? [];
+    return new Map(
+      failures
+        .filter(({ trigger }) => trigger.policyUid === policy.metadata.uid)
+        .map(({ trigger, message }) => [trigger.trigger, message]),
+    );
   }
 
   #rivals(

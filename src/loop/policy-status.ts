@@ -27,6 +27,8 @@ export interface PolicyStatusInput {
   };
   /** Newest evidence of each trigger, by trigger name; all containers. */
   readonly evidence: ReadonlyMap<string, readonly Evidence[]>;
+  /** Why a trigger's detector fails, by trigger name. */
+  readonly failures: ReadonlyMap<string, string>;
   /** Records of the namespace. */
   readonly records: readonly ActionSummary[];
   /** Other policies of the same or a higher priority that target one of the workloads and may act. */
@@ -83,7 +85,12 @@ const breakerNow = ({ policy, records, effectiveMode, nowMs }: PolicyStatusInput
 };
 
 /** Data is fresh when every watched container has evidence that is not `unknown`. */
-const dataFinding = ({ evidence, targets }: PolicyStatusInput): Finding => {
+const dataFinding = ({ evidence, targets, failures }: PolicyStatusInput): Finding => {
+  const [failure] = failures;
+  if (failure !== undefined) {
+    const message = `trigger ${failure[0]}: ${failure[1]}`;
+    return { type: 'DataFresh', holds: false, reason: 'DetectorFailed', message };
+  }
   const rows = [...evidence.values()].flat();
   const blind = rows.filter(({ classification }) => classification === 'unknown');
   const type = 'DataFresh';
@@ -161,7 +168,8 @@ const triggerStatus = (input: PolicyStatusInput, name: string) => {
   const since =
     before?.state === state && before.since !== undefined ? before.since : timeText(input.nowMs);
   // A changing figure is no change of state: the text is renewed with the state only.
-  const message = (firing ?? judged[0] ?? rows[0])?.summary ?? 'no telemetry yet';
+  const message =
+    input.failures.get(name) ?? (firing ?? judged[0] ?? rows[0])?.summary ?? 'no telemetry yet';
   return {
     name,
     state,

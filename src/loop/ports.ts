@@ -8,6 +8,7 @@ import type { Mode } from '../api/healing-policy.ts';
 import type { Analysis } from '../domain/analysis.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ClusterPort, EventSink, Leadership } from '../domain/cluster.ts';
+import type { TriggerRef } from '../domain/evidence.ts';
 import type { Plan } from '../domain/healing.ts';
 import type { Adoption } from '../execute/adopt.ts';
 import type { DriveEnd, Submission } from '../execute/ports.ts';
@@ -52,6 +53,11 @@ export interface LoopPorts {
   readonly tracer: DecisionTracer;
   /** Calls that the API server refused with 403 of late, as sentences. */
   readonly denials: () => readonly string[];
+  /** Triggers whose detector cannot be bound or throws, with the reason. */
+  readonly detectorFailures?: () => readonly {
+    readonly trigger: TriggerRef;
+    readonly message: string;
+  }[];
   readonly observer?: LoopObserver;
 }
 

@@ -7,6 +7,12 @@ export interface Refusal {
   readonly message: string;
 }
 
+interface Entry extends Refusal {
+  readonly policyGeneration: number;
+  readonly delayMs: number;
+  readonly untilMs: MonoMs;
+}
+
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 15_000;
 
@@ -16,10 +22,7 @@ const MAX_DELAY_MS = 15_000;
  * question to the guards and nothing else.
  */
 export class Refusals {
-  readonly #byIncident = new Map<
-    string,
-    Refusal & { readonly delayMs: number; readonly untilMs: MonoMs }
-  >();
+  readonly #byIncident = new Map<string, Entry>();
 
   /** The last refusal; `null`: none, or a record was made since. */
   of(incident: string): Refusal | null {
@@ -27,9 +30,10 @@ export class Refusals {
     return refusal === undefined ? null : { reason: refusal.reason, message: refusal.message };
   }
 
-  /** True while the incident's plan should not be proposed again. */
-  holdsBack(incident: string, nowMs: MonoMs): boolean {
-    return nowMs < (this.#byIncident.get(incident)?.untilMs ?? Number.NEGATIVE_INFINITY);
+  /** True while the incident's plan should not be proposed again; a changed policy is asked at once. */
+  holdsBack(incident: string, policyGeneration: number, nowMs: MonoMs): boolean {
+    const refusal = this.#byIncident.get(incident);
+    return refusal?.policyGeneration === policyGeneration && nowMs < refusal.untilMs;
   }
 
   /**
@@ -37,7 +41,12 @@ export class Refusals {
    * @param retryAfterMs the server's wish; `null`: none
    * @returns true when the reason is new for this incident
    */
-  note(incident: string, refusal: Refusal, retryAfterMs: number | null, nowMs: MonoMs): boolean {
+  note(
+    incident: string,
+    refusal: Refusal & { readonly policyGeneration: number },
+    retryAfterMs: number | null,
+    nowMs: MonoMs,
+  ): boolean {
     const before = this.#byIncident.get(incident);
     const isNew = before?.reason !== refusal.reason;
     const delayMs = isNew ? FIRST_DELAY_MS : Math.min(MAX_DELAY_MS, before.delayMs * 2);
