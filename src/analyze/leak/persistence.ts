@@ -51,7 +51,7 @@ export const judgePersistence = (x: Float64Array, y: Float64Array): Persistence 
     goesOn:
       secondToFirst > 0.45 &&
       slopeBound(second, n - half, rho) > 0 &&
-      last.slope > 0.4 * whole.slope,
+      last.slope + last.slopeError > 0.4 * whole.slope,
     levelledOff: last.slope < 0.15 * whole.slope,
   };
 };
