@@ -25,9 +25,14 @@ import { float64, RowLimitError, Table, uint8, uint32 } from './table.ts';
 
 /** Spans, points or log records in one request. */
 const MAX_ITEMS = 262_144;
-/** Attributes in one request: 64 MiB of usual spans have about 1.5 M. */
+/** Attributes of items in one request: 64 MiB of usual spans have about 1.5 M. */
 const MAX_ATTRIBUTES = 2_097_152;
+/** Attributes of events, links and exemplars. */
+const MAX_DETAIL_ATTRIBUTES = 1_048_576;
+/** Attributes of resources, and of scopes. */
+const MAX_SENDER_ATTRIBUTES = 524_288;
 const MAX_BUCKETS = 4_194_304;
+const EMPTY = new Uint8Array(0);
 
 /** The member of `AnyValue` that is set; the numbers are its field numbers, 0 is none. */
 export const VALUE = {
@@ -58,7 +63,7 @@ export class AttributeTable extends Table {
 }
 
 /** The senders. */
-export class ResourceTable extends Table {
+class ResourceTable extends Table {
   firstAttribute = uint32();
   attributeCount = uint32();
   schemaUrlOffset = uint32();
@@ -66,7 +71,7 @@ export class ResourceTable extends Table {
 }
 
 /** The instrumentation scopes. */
-export class ScopeTable extends Table {
+class ScopeTable extends Table {
   resource = uint32();
   nameOffset = uint32();
   nameLength = uint32();
@@ -82,17 +87,17 @@ export class ScopeTable extends Table {
 export class Columns {
   signal: SignalKind = 'metrics';
   /** The decompressed protobuf message that offsets below its length point into. */
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = EMPTY;
   /** Fields that belong to profiles only (string table indexes), met and treated as absent. */
   stringIndexes = 0;
   readonly resources = new ResourceTable(MAX_ITEMS, 'resources');
   readonly scopes = new ScopeTable(MAX_ITEMS, 'scopes');
-  readonly resourceAttributes = new AttributeTable(MAX_ATTRIBUTES, 'resource attributes');
-  readonly scopeAttributes = new AttributeTable(MAX_ATTRIBUTES, 'scope attributes');
+  readonly resourceAttributes = new AttributeTable(MAX_SENDER_ATTRIBUTES, 'resource attributes');
+  readonly scopeAttributes = new AttributeTable(MAX_SENDER_ATTRIBUTES, 'scope attributes');
   /** Attributes of spans, points and log records. */
   readonly attributes = new AttributeTable(MAX_ATTRIBUTES, 'attributes');
   /** Attributes of events, links and exemplars. */
-  readonly detailAttributes = new AttributeTable(MAX_ATTRIBUTES, 'attributes of details');
+  readonly detailAttributes = new AttributeTable(MAX_DETAIL_ATTRIBUTES, 'attributes of details');
   readonly metrics = new MetricTable(MAX_ITEMS, 'metrics');
   readonly points = new PointTable(MAX_ITEMS, 'data points');
   /** Counts of explicit buckets, and of the positive side of exponential histograms. */
@@ -106,16 +111,16 @@ export class Columns {
   readonly links = new LinkTable(MAX_ITEMS, 'links');
   readonly logs = new LogTable(MAX_ITEMS, 'log records');
   readonly bodies = new AttributeTable(MAX_ITEMS, 'log bodies');
-  #scratch = new Uint8Array(0);
+  #scratch: Uint8Array = EMPTY;
   #scratchUsed = 0;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  /** Empties all tables and takes the bytes of the next request. */
-  reset(signal: SignalKind, bytes: Uint8Array): void {
+  /** Empties everything for the next request. */
+  reset(signal: SignalKind): void {
     this.signal = signal;
-    this.bytes = bytes;
+    this.bytes = EMPTY;
     this.stringIndexes = 0;
-    this.#scratch = new Uint8Array(0);
+    this.#scratch = EMPTY;
     this.#scratchUsed = 0;
     for (const table of Object.values(this)) if (table instanceof Table) table.reset();
   }

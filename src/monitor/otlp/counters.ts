@@ -2,7 +2,7 @@
 import type { SignalKind } from '../../domain/telemetry.ts';
 
 /** Why a request was refused before it reached the analysis, or by it. */
-export const REFUSALS = [
+const REFUSALS = [
   'badPath',
   'badMethod',
   'badContentType',
@@ -19,7 +19,7 @@ export const REFUSALS = [
   'draining',
 ] as const;
 
-/** One of {@link REFUSALS}. */
+/** Why a request was refused; one of the list above. */
 export type Refusal = (typeof REFUSALS)[number];
 
 /** What the receiver counts; all fields are totals since its start but the last four, which are levels. */

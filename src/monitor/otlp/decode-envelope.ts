@@ -3,16 +3,10 @@ import { type AttributeTable, type Columns, VALUE } from './columns.ts';
 import { WireError, type WireReader } from './wire.ts';
 
 /** Deepest nesting of `AnyValue`. */
-export const MAX_VALUE_DEPTH = 64;
+const MAX_VALUE_DEPTH = 64;
 
 /** Reads one span, metric or log record that ends at `end` and belongs to a scope row. */
 export type ItemReader = (reader: WireReader, columns: Columns, end: number, scope: number) => void;
-
-/** Columns of offset and length that hold a text of each row. */
-export interface TextColumns {
-  readonly offset: Uint32Array;
-  readonly length: Uint32Array;
-}
 
 /**
  * Reads a whole export request; traces, metrics and logs differ only in their items.

@@ -44,6 +44,7 @@ const ITEM_READERS: Readonly<Record<SignalKind, ItemReader>> = {
  */
 export const decodeRequest = (request: DecodeRequest, columns: Columns): DecodeOutcome => {
   const { signal, limitBytes } = request;
+  columns.reset(signal);
   const plain = decompress(request.body, request.encoding, limitBytes);
   if (plain.kind === 'unsupported') {
     return { kind: 'unsupportedEncoding', encoding: request.encoding };
@@ -57,11 +58,11 @@ export const decodeRequest = (request: DecodeRequest, columns: Columns): DecodeO
       request.contentType === 'json'
         ? new JsonTranscoder(plain.bytes, limitBytes).transcode(EXPORT_REQUESTS[signal])
         : plain.bytes;
-    columns.reset(signal, bytes);
+    columns.bytes = bytes;
     readExportRequest(new WireReader(), columns, ITEM_READERS[signal]);
     return { kind: 'decoded', columns };
   } catch (error) {
-    columns.reset(signal, new Uint8Array(0));
+    columns.reset(signal);
     if (error instanceof WireError || error instanceof JsonError) {
       return { kind: 'invalid', message: error.message };
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { MonoMs } from '../../domain/clock.ts';
 import type { SignalKind } from '../../domain/telemetry.ts';
 import type { Reservation } from './budget.ts';
 import { ACCEPTED_ENCODINGS, isAcceptedEncoding } from './decompress.ts';
@@ -31,7 +32,7 @@ const GRPC_HEADERS = {
 };
 
 /** Writes a text as `grpc-message` wants it: printable ASCII, the rest as percent-encoded UTF-8. */
-export const percentEncode = (text: string): string =>
+const percentEncode = (text: string): string =>
   text
     .toWellFormed()
     .replace(/[^ -$&-~]+/gu, (part) =>
@@ -55,7 +56,7 @@ export class GrpcCall {
   readonly #context: ReceiverContext;
   readonly #stream: ServerHttp2Stream;
   readonly #prefix = Buffer.alloc(PREFIX_BYTES);
-  readonly #startedMs = performance.now();
+  readonly #startedMs: MonoMs;
   #signal: SignalKind = 'traces';
   #encoding = '';
   #deadlineMs = Number.POSITIVE_INFINITY;
@@ -70,6 +71,7 @@ export class GrpcCall {
   constructor(context: ReceiverContext, stream: ServerHttp2Stream) {
     this.#context = context;
     this.#stream = stream;
+    this.#startedMs = context.clock.monoMs();
   }
 
   /** Begins the call. Never throws. */
@@ -209,7 +211,7 @@ export class GrpcCall {
     clearTimeout(this.#timer);
     this.#isHandedOver = true;
     this.#body = null;
-    const leftMs = this.#deadlineMs - (performance.now() - this.#startedMs);
+    const leftMs = this.#deadlineMs - (this.#context.clock.monoMs() - this.#startedMs);
     const job = {
       signal: this.#signal,
       contentType: 'protobuf',

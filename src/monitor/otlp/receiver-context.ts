@@ -64,7 +64,7 @@ export class ReceiverContext {
   readonly counters = createReceiverCounters();
   readonly #budget: Budget;
   readonly #forward: Forward;
-  readonly #clock: ReceiverClock;
+  readonly clock: ReceiverClock;
   #answerMs = 0;
   /** Set when the receiver stops; from then on every new request is refused. */
   isDraining = false;
@@ -76,7 +76,7 @@ export class ReceiverContext {
     this.limits = limits;
     this.#budget = new Budget(limits.budgetBytes, limits.requests, this.counters);
     this.#forward = forward;
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /** About twice what an answer takes now, at least 1 s and at most 30 s. */
@@ -133,7 +133,7 @@ export class ReceiverContext {
   ): Promise<Outcome> {
     const { counters, limits } = this;
     counters.bodyBytes += job.body.byteLength;
-    const startedMs = this.#clock.monoMs();
+    const startedMs = this.clock.monoMs();
     return new Promise((resolve) => {
       const isOwnLimit = limits.answerTimeoutMs <= deadlineMs;
       const timer = setTimeout(
@@ -148,11 +148,11 @@ export class ReceiverContext {
       const settle = (outcome: Outcome) => {
         clearTimeout(timer);
         reservation.release();
-        const tookMs = this.#clock.monoMs() - startedMs;
+        const tookMs = this.clock.monoMs() - startedMs;
         this.#answerMs += NEWEST_WEIGHT * (tookMs - this.#answerMs);
         resolve(outcome);
       };
-      this.#forward({ ...job, receivedAtMs: this.#clock.wallMs() }).then(settle, () =>
+      this.#forward({ ...job, receivedAtMs: this.clock.wallMs() }).then(settle, () =>
         settle({ kind: 'unavailable', message: 'the analysis was lost' }),
       );
     });

@@ -41,7 +41,7 @@ export interface Receiver {
 }
 
 /** A port could not be opened; the message names it and the setting. */
-export class ListenError extends Error {
+class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly setting: string;
 
@@ -69,7 +69,7 @@ const listen = async (server: GrpcServer | HttpServer, endpoint: Endpoint): Prom
   }
 };
 
-/** Starts both servers. @throws {@link ListenError}; nothing listens then */
+/** Starts both servers. @throws when a port cannot be opened; the message names it and its setting, and nothing listens then */
 export const startReceiver = async (options: ReceiverOptions): Promise<Receiver> => {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const context = new ReceiverContext(limits, options.forward, options.clock ?? SYSTEM_CLOCK);

@@ -10,7 +10,7 @@ export class RowLimitError extends Error {
 }
 
 const INITIAL_ROWS = 256;
-/** After so many batches that used less than a quarter of a table, it is halved. */
+/** After so many batches a table that is four times too large for all of them gives memory back. */
 const PATIENCE = 32;
 
 type Column = Uint8Array | Int32Array | Uint32Array | Float64Array;
@@ -29,7 +29,8 @@ export class Table {
   /** What a row is, in the plural, for the message of the error. */
   readonly noun: string;
   #capacity = INITIAL_ROWS;
-  #idle = 0;
+  #batches = 0;
+  #peak = 0;
 
   constructor(maxRows: number, noun: string) {
     this.maxRows = maxRows;
@@ -59,13 +60,17 @@ export class Table {
     this.rows = rows;
   }
 
-  /** Drops all rows, and memory that has not been needed for some time. */
+  /** Drops all rows, and from time to time memory that the last batches did not need. */
   reset(): void {
-    this.#idle = this.rows < this.#capacity / 4 ? this.#idle + 1 : 0;
+    this.#peak = Math.max(this.#peak, this.rows);
+    this.#batches += 1;
     this.truncate(0);
-    if (this.#idle < PATIENCE || this.#capacity === INITIAL_ROWS) return;
-    this.#idle = 0;
-    this.#resize(Math.max(INITIAL_ROWS, this.#capacity / 2));
+    if (this.#batches < PATIENCE) return;
+    let needed = INITIAL_ROWS;
+    while (needed < 2 * this.#peak) needed *= 2;
+    if (needed * 2 < this.#capacity) this.#resize(needed);
+    this.#batches = 0;
+    this.#peak = 0;
   }
 
   #grow(): void {
