@@ -13,20 +13,22 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { patternObjection } from './re2-pattern.ts';
-import { type CelRule, SchemaError, type StructuralSchema } from './structural-schema.ts';
-
-type Node = z.core.$ZodType;
-type Def = z.core.$ZodTypes['_zod']['def'];
-type Meta = Readonly<Record<string, unknown>>;
-/** What of a schema stands in its JSON Schema form, and is taken over from there. */
-type Json = Readonly<Record<string, unknown>>;
-
-/** Where the walk is: the path for messages, and the schemas it is inside of. */
-interface Place {
-  readonly path: string;
-  readonly inside: readonly Node[];
-}
+import { enumSchema, numberSchema, stringSchema } from './scalar-schema.ts';
+import {
+  below,
+  checksOf,
+  defOf,
+  fail,
+  isRequired,
+  type Json,
+  jsonOf,
+  type Meta,
+  type Node,
+  type Place,
+  picked,
+} from './schema-walk.ts';
+import type { CelRule, StructuralSchema } from './structural-schema.ts';
+import { discriminatedUnion, intOrString } from './union-schema.ts';
 
 const META_KEYS: ReadonlySet<string> = new Set(['description', 'format', 'maxProperties', 'id']);
 /** Metadata that says for the API server what a refinement says for zod. */
@@ -37,18 +39,6 @@ const COUNTERPARTS = [
   'maxProperties',
 ] as const;
 const FORMATS: ReadonlySet<unknown> = new Set(['date-time']);
-
-const fail = (place: Place, problem: string): never => {
-  throw new SchemaError(place.path, problem);
-};
-
-const defOf = (node: Node): Def => (node as z.core.$ZodTypes)._zod.def;
-
-const below = (place: Place, node: Node, step: string): Place => ({
-  path:
-    place.path === '' || step.startsWith('[') ? `${place.path}${step}` : `${place.path}.${step}`,
-  inside: [...place.inside, node],
-});
 
 /** Reads the metadata of a node; refuses what the API server would not understand. */
 const metaOf = (node: Node, place: Place): Meta => {
@@ -65,8 +55,6 @@ const metaOf = (node: Node, place: Place): Meta => {
   return rest;
 };
 
-const checksOf = (node: Node): readonly z.core.$ZodCheck[] => defOf(node).checks ?? [];
-
 /** Refuses checks that would be lost on the way. */
 const refuseLostChecks = (node: Node, meta: Meta, place: Place): void => {
   for (const check of checksOf(node)) {
@@ -77,84 +65,6 @@ const refuseLostChecks = (node: Node, meta: Meta, place: Place): void => {
     }
   }
 };
-
-const refusePatterns = (node: Node, place: Place): void => {
-  const all = [defOf(node), ...checksOf(node).map((check) => check._zod.def)] as {
-    readonly pattern?: unknown;
-  }[];
-  for (const { pattern } of all) {
-    const objection = pattern instanceof RegExp ? patternObjection(pattern) : null;
-    if (objection !== null) fail(place, `pattern ${String(pattern)} ${objection}`);
-  }
-};
-
-/** Metadata is read by us: an id in it would make a reference of the schema. */
-const NO_METADATA = z.registry<object>();
-
-const jsonOf = (node: Node): Json =>
-  z.toJSONSchema(node, { target: 'openapi-3.0', io: 'input', metadata: NO_METADATA });
-
-const picked = (json: Json, keys: readonly string[]): Json =>
-  Object.fromEntries(keys.flatMap((key) => (json[key] === undefined ? [] : [[key, json[key]]])));
-
-/** Two patterns come as `allOf`, each with a type: only the patterns may stand there. */
-const allOfPatterns = (json: Json): Json => {
-  const parts = json['allOf'];
-  if (!Array.isArray(parts)) return {};
-  return { allOf: parts.map(({ pattern }: { pattern: string }) => ({ pattern })) };
-};
-
-const stringSchema = (node: Node, place: Place, meta: Meta): StructuralSchema => {
-  refusePatterns(node, place);
-  const json = jsonOf(node);
-  if (json['maxLength'] === undefined) fail(place, 'a string needs a bound: `.max()`');
-  return {
-    type: 'string',
-    ...picked(json, ['minLength', 'maxLength', 'pattern']),
-    ...allOfPatterns(json),
-    ...picked(meta, ['format']),
-  };
-};
-
-const LIMITS: Readonly<Record<string, { low: number; high: number; format: string }>> = {
-  safeint: { low: Number.MIN_SAFE_INTEGER, high: Number.MAX_SAFE_INTEGER, format: 'int64' },
-  int32: { low: -(2 ** 31), high: 2 ** 31 - 1, format: 'int32' },
-};
-
-const numberSchema = (node: Node, place: Place): StructuralSchema => {
-  const json = jsonOf(node);
-  const bounds = picked(json, [
-    'minimum',
-    'maximum',
-    'exclusiveMinimum',
-    'exclusiveMaximum',
-    'multipleOf',
-  ]);
-  const { format } = defOf(node) as { readonly format?: string };
-  if (format === undefined) return { type: 'number', ...bounds };
-  const limits = LIMITS[format] ?? fail(place, `number format \`${format}\` has no counterpart`);
-  const { minimum, maximum, ...rest } = bounds;
-  return {
-    type: 'integer',
-    format: limits.format,
-    ...(minimum === limits.low ? {} : picked(bounds, ['minimum'])),
-    ...(maximum === limits.high ? {} : picked(bounds, ['maximum'])),
-    ...rest,
-  };
-};
-
-const enumSchema = (values: readonly unknown[], place: Place): StructuralSchema => {
-  const types = new Set(values.map((value) => typeof value));
-  const [type] = types;
-  if (types.size !== 1 || (type !== 'string' && type !== 'number' && type !== 'boolean')) {
-    return fail(place, 'literals must be all strings, all numbers or all booleans');
-  }
-  const isInteger = type === 'number' && values.every(Number.isInteger);
-  return { type: isInteger ? 'integer' : type, enum: values as (string | number | boolean)[] };
-};
-
-/** Tells whether the input of a field may be left out. */
-const isRequired = (node: Node): boolean => node._zod.optin === undefined;
 
 const objectSchema = (node: Node, def: z.core.$ZodObjectDef, place: Place): StructuralSchema => {
   const { catchall } = def;
@@ -281,94 +191,6 @@ const recordSchema = (
   };
 };
 
-/** A count or a text: the one union that the API server has a word for. */
-const intOrString = (node: Node, options: readonly Node[], place: Place): StructuralSchema => {
-  const parts = options.map((option) => convert(option, below(place, node, '|')));
-  const kinds = parts.map(({ type }) => type).toSorted();
-  if (kinds.length !== 2 || kinds[0] !== 'integer' || kinds[1] !== 'string') {
-    return fail(place, 'the only union without a discriminator is that of an integer and a string');
-  }
-  const merged = Object.assign({}, ...parts.toReversed()) as StructuralSchema;
-  const { type: _, format, ...bounds } = merged;
-  const { maximum = LIMITS['int32']?.high } = bounds;
-  return {
-    'x-kubernetes-int-or-string': true,
-    ...bounds,
-    ...(format === 'int32' && maximum !== undefined ? { maximum } : {}),
-  };
-};
-
-const celString = (text: string): string => `'${text.replaceAll(/['\\]/g, '\\$&')}'`;
-
-/** Fields of an object schema besides the discriminator. */
-const variantFields = (variant: StructuralSchema, discriminator: string): readonly string[] =>
-  Object.keys(variant.properties ?? {}).filter((name) => name !== discriminator);
-
-const variantRule = (
-  variant: StructuralSchema,
-  discriminator: string,
-  allFields: readonly string[],
-): readonly CelRule[] => {
-  const own = variantFields(variant, discriminator);
-  const needed = own.filter((name) => variant.required?.includes(name));
-  const foreign = allFields.filter((name) => !own.includes(name));
-  const parts = [
-    ...needed.map((name) => `has(self.${name})`),
-    ...foreign.map((name) => `!has(self.${name})`),
-  ];
-  const values = variant.properties?.[discriminator]?.enum ?? [];
-  return values.flatMap((value) => {
-    if (parts.length === 0) return [];
-    const must = [
-      needed.length > 0 ? `must have ${needed.join(', ')}` : '',
-      foreign.length > 0 ? `must not have ${foreign.join(', ')}` : '',
-    ].filter((part) => part !== '');
-    return [
-      {
-        rule: `self.${discriminator} != ${celString(String(value))} || (${parts.join(' && ')})`,
-        message: `with ${discriminator} ${value} it ${must.join(' and ')}`,
-      },
-    ];
-  });
-};
-
-/** Flattens a union by discriminator: every field optional, and one rule for each variant. */
-const discriminatedUnion = (
-  node: Node,
-  def: z.core.$ZodDiscriminatedUnionDef,
-  place: Place,
-): StructuralSchema => {
-  const { discriminator } = def;
-  const variants = def.options.map((option) => convert(option, below(place, node, '|')));
-  const properties: Record<string, StructuralSchema> = {};
-  const values: (string | number | boolean)[] = [];
-  for (const variant of variants) {
-    const { [discriminator]: tag, ...fields } = variant.properties ?? {};
-    values.push(...(tag?.enum ?? []));
-    properties[discriminator] ??= tag as StructuralSchema;
-    for (const [name, field] of Object.entries(fields)) {
-      const other = properties[name];
-      if (other !== undefined && JSON.stringify(other) !== JSON.stringify(field)) {
-        fail(place, `field \`${name}\` differs between two variants`);
-      }
-      if (field.default !== undefined) {
-        fail(place, `field \`${name}\` has a default, which would be set in every variant`);
-      }
-      properties[name] = field;
-    }
-  }
-  properties[discriminator] = { ...properties[discriminator], enum: values };
-  const all = Object.keys(properties).filter((name) => name !== discriminator);
-  const own = variants.flatMap((variant) => variant['x-kubernetes-validations'] ?? []);
-  if (own.length > 0) fail(place, 'rules of a single variant must stand at the union');
-  return {
-    type: 'object',
-    properties,
-    required: [discriminator],
-    'x-kubernetes-validations': variants.flatMap((each) => variantRule(each, discriminator, all)),
-  };
-};
-
 /**
  * A default is written as parsing leaves it: the API server checks the rules of an object against its
  * default before it fills in the defaults inside.
@@ -406,10 +228,12 @@ const body = (node: Node, place: Place, meta: Meta): StructuralSchema => {
       return enumSchema(Object.values(def.entries), place);
     case 'literal':
       return enumSchema(def.values, place);
-    case 'union':
+    case 'union': {
+      const parts = def.options.map((option) => convert(option, below(place, node, '|')));
       return 'discriminator' in def
-        ? discriminatedUnion(node, def as z.core.$ZodDiscriminatedUnionDef, place)
-        : intOrString(node, def.options, place);
+        ? discriminatedUnion(parts, String(def.discriminator), place)
+        : intOrString(parts, place);
+    }
     case 'optional':
       return convert(def.innerType, { ...place, inside: [...place.inside, node] });
     case 'default':
