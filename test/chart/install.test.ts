@@ -115,6 +115,18 @@ describe('helm', () => {
     expect(stdout.trim()).toBe('no');
   });
 
+  it('lets the account watch its own Lease, as the election does, and no other', async () => {
+    const account = { serviceAccount: { namespace: NAMESPACE, name: 'homeostat' } };
+    const kubeconfig = await cluster.kubeconfigFor(account);
+    const watch = async (name: string): Promise<number> => {
+      const query = `watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3D${name}`;
+      const path = `${LEASE.replace(/\/homeostat$/, '')}?${query}`;
+      return (await cluster.request('GET', path, undefined, { kubeconfig })).status;
+    };
+    expect(await watch('another')).toBe(403);
+    expect(await watch('homeostat')).toBe(200);
+  });
+
   it('lets users who may edit write policies, and nobody but the operator write records', async () => {
     await kubectl([
       'create',

@@ -45,13 +45,15 @@ describe('the chart', () => {
     async (name) => {
       const { code, stdout, stderr } = await template(['-f', valuesFile(name)]);
       expect(code, stderr).toBe(0);
-      await expect(stdout).toMatchFileSnapshot(join('golden', `${name}.yaml`));
+      await expect(stdout).toMatchFileSnapshot(join('golden', `${name}.golden`));
     },
   );
 
   it('has the versions of the build', async () => {
     const chart = parse(await readFile(join(CHART, 'Chart.yaml'), 'utf8'));
     expect(chart).toMatchObject({ version: VERSION, appVersion: VERSION });
+    const project = await readFile(join(CHART, '../../package.json'), 'utf8');
+    expect(JSON.parse(project)).toMatchObject({ version: VERSION });
   });
 
   it('gives the operator only flags that it knows', async () => {

@@ -11,21 +11,21 @@ const run = promisify(execFile);
 /** Path of Node in the image. */
 export const NODE_PATH = 'usr/local/bin/node';
 
-/**
- * Reads the output of `ldd`: the libraries of a program, each at the path where its loader looks for
- * it. Throws when one is missing.
- */
-export const parseLdd = (output: string): readonly string[] => {
-  if (/=> not found/.test(output)) throw new Error(`libraries are missing:\n${output}`);
-  return [...new Set([...output.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] as string))];
-};
+/** Reads the output of `ldd`: the libraries of a program, each at the path where its loader looks for it. */
+export const parseLdd = (output: string): readonly string[] => [
+  ...new Set([...output.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] as string)),
+];
 
 /** Returns the libraries that a program is linked to as tree entries. Throws when one is missing. */
 export const linkedLibraries = async (program: string): Promise<readonly TarEntry[]> => {
-  // The words of ldd are translated: "not found" must be read.
-  const { stdout } = await run('ldd', [program], {
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+  // The words of ldd are translated, and "not found" must be read.
+  const env = { PATH: process.env['PATH'], LC_ALL: 'C' };
+  const { stdout } = await run('ldd', [program], { env }).catch((cause: unknown) => {
+    throw new Error(`libraries of ${program} are missing: ldd cannot read it`, { cause });
   });
+  if (stdout.includes('not found')) {
+    throw new Error(`libraries of ${program} are missing:\n${stdout}`);
+  }
   return Promise.all(
     parseLdd(stdout).map(async (path) => ({ path, from: await realpath(path), mode: 0o755 })),
   );
