@@ -281,7 +281,7 @@ export const memoryLeak = defineDetector({
   needs: ['metrics'],
   params: memoryLeakParams,
   reference:
-    'Sen 1968 (trend), Huber 1981 (regression), Schwarz 1978 (shapes), Gibbs and Candès 2021 (intervals); docs/spec of the detector',
+    'Sen 1968 (trend), Huber 1981 (regression), Schwarz 1978 (shapes), Gibbs and Candès 2021 (intervals)',
   bind: (params, trigger) =>
     new MemoryLeakDetector({
       trigger,

@@ -53,7 +53,7 @@ export interface Assessment {
 }
 
 /** Fewest points for a verdict. */
-export const LEAST_POINTS = 12;
+const LEAST_POINTS = 12;
 
 /** What {@link assess} needs besides the floor. */
 export interface AssessOptions {

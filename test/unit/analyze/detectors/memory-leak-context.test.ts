@@ -117,7 +117,7 @@ describe('MemoryLeak, whatever the memory does', () => {
     for (const [name, kind] of Object.entries(kinds)) {
       let same = 0;
       let all = 0;
-      for (let seed = 0; seed < 20; seed += 1) {
+      for (let seed = 0; seed < 10; seed += 1) {
         const leaks = (changes: Partial<Plant>): boolean[] =>
           play(plant({ ...kind, seed, ...changes }))
             .filter(({ age }) => ages.includes(age))
