@@ -363,7 +363,9 @@ export class LeaseElection {
     while (!done.aborted) {
       const wake = endsAt === Number.POSITIVE_INFINITY ? [done, this.#stop.signal] : [done];
       const overdueIn = term.renewedAt + renewDeadlineMs - this.#clock.monoMs();
-      await this.#clock.sleep(Math.max(0, Math.min(retryMs, overdueIn)), AbortSignal.any(wake));
+      // At least a millisecond: clocks with fractions could otherwise be asked for no time at all.
+      const pause = Math.max(1, Math.min(retryMs, overdueIn));
+      await this.#clock.sleep(pause, AbortSignal.any(wake));
       if (done.aborted) break;
       const now = this.#clock.monoMs();
       if (this.#stop.signal.aborted && !term.ending.signal.aborted) {

@@ -106,7 +106,7 @@ class Watchdog {
         stream.close();
         return;
       }
-      await this.#options.clock.sleep(Math.min(leftMs, MIN_IDLE_MS / 2), ended);
+      await this.#options.clock.sleep(Math.max(1, Math.min(leftMs, MIN_IDLE_MS / 2)), ended);
     }
   }
 
