@@ -66,9 +66,17 @@ const isZero = (words: Uint32Array, row: number, size: number): boolean => {
 /** The ids as a text of twelve 16-bit characters. */
 const spanKey = (columns: Columns, row: number): string => {
   const { traceId, spanId } = columns.spans;
-  const words = [
-    ...traceId.subarray(row * 4, row * 4 + 4),
-    ...spanId.subarray(row * 2, row * 2 + 2),
-  ];
-  return String.fromCharCode(...words.flatMap((word) => [word >>> 16, word & 0xffff]));
+  for (let word = 0; word < 4; word += 1) {
+    const value = traceId[row * 4 + word]!;
+    KEY_UNITS[word * 2] = value >>> 16;
+    KEY_UNITS[word * 2 + 1] = value & 0xffff;
+  }
+  for (let word = 0; word < 2; word += 1) {
+    const value = spanId[row * 2 + word]!;
+    KEY_UNITS[8 + word * 2] = value >>> 16;
+    KEY_UNITS[9 + word * 2] = value & 0xffff;
+  }
+  return String.fromCharCode.apply(null, KEY_UNITS);
 };
+
+const KEY_UNITS: number[] = new Array(12).fill(0);

@@ -14,7 +14,7 @@ describe('JournaledLru', () => {
   it('behaves as a plain map of which a copy is kept at each commit, while nothing is evicted', () => {
     fc.assert(
       fc.property(fc.array(step), (steps) => {
-        const lru = new JournaledLru<number>(5);
+        const lru = new JournaledLru<number>(10);
         let now = new Map<string, number>();
         let committed = new Map<string, number>();
         const deeds = {
@@ -41,12 +41,15 @@ describe('JournaledLru', () => {
   });
 
   it('never holds more than its cap, forgets the least recently used, and counts', () => {
-    const lru = new JournaledLru<number>(2);
-    lru.set('a', 1);
-    lru.set('b', 2);
+    const lru = new JournaledLru<number>(4);
+    for (const name of ['a', 'b', 'c', 'd']) lru.set(name, 1);
     lru.get('a');
-    lru.set('c', 3);
-    expect([lru.get('a'), lru.get('b'), lru.get('c'), lru.evicted]).toEqual([1, undefined, 3, 1]);
+    lru.set('e', 1);
+    // `a` was used after `b`, so `b` goes first.
+    expect([lru.get('b'), lru.get('a'), lru.get('e')]).toEqual([undefined, 1, 1]);
+    expect(lru.evicted).toBeGreaterThan(0);
+    for (let n = 0; n < 1_000; n += 1) lru.set(`flood ${n}`, n);
+    expect([lru.size <= 4, lru.size + lru.evicted]).toEqual([true, 1_005]);
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         const small = new JournaledLru<number>(2);
