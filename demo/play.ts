@@ -58,8 +58,6 @@ export class Play {
       if (code !== 0) throw new Error(stderr);
     };
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: SHOP } });
-    await apply(leakPolicy());
-    this.#narrator.say('stage', `kubectl apply: HealingPolicy ${SHOP}/${POLICY}, mode DryRun`);
     await apply(webDeployment(endpoint));
     this.#narrator.say(
       'stage',
@@ -71,6 +69,8 @@ export class Play {
       120_000,
     );
     this.#narrator.say('cluster', 'three replicas are Ready');
+    await apply(leakPolicy());
+    this.#narrator.say('stage', `kubectl apply: HealingPolicy ${SHOP}/${POLICY}, mode DryRun`);
   }
 
   /** Stops sending requests. */

@@ -18,8 +18,11 @@ import {
   uidSchema,
 } from './scalars.ts';
 
-/** States of an incident; Resolved and Escalated are final. */
-export const INCIDENT_STATES = ['Open', 'Mitigating', 'Resolved', 'Escalated'] as const;
+/**
+ * States of an incident. Escalated is final, Resolved too unless its signal merely went away: if that
+ * comes back in the same life of the container the incident is Flapping, which is open again.
+ */
+export const INCIDENT_STATES = ['Open', 'Mitigating', 'Resolved', 'Flapping', 'Escalated'] as const;
 /** One of {@link INCIDENT_STATES}. */
 export type IncidentState = (typeof INCIDENT_STATES)[number];
 

@@ -117,7 +117,7 @@ export class Healing {
     const found = state
       .incidents(namespace)
       .find(({ metadata }) => metadata.name === diagnosis.incident);
-    if (found !== undefined) return !isFinal(found.status?.state);
+    if (found !== undefined) return !isFinal(found.status);
     const reply = await cluster.send({
       verb: 'create',
       group: 'homeostat.dev',

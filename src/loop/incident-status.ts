@@ -6,7 +6,8 @@
  * ```
  *   Open --record exists--> Mitigating --Succeeded--> Resolved
  *    |  \                       |
- *    |   \--signal or subject gone--> Resolved
+ *    |   \--subject gone------> Resolved
+ *    |    \-signal gone-------> Resolved --signal is back--> Flapping (open again)
  *    |                          +--failed, subject gone--> Escalated
  *    +--recurrence refused--> Escalated
  * ```
@@ -15,6 +16,9 @@ import type { HealingAction } from '../api/healing-action.ts';
 import type { Incident, IncidentState, IncidentStatus } from '../api/incident.ts';
 import type { UnixMs } from '../domain/clock.ts';
 import type { Evidence } from '../domain/evidence.ts';
+
+/** Reason of an incident whose evidence is known and says that there is nothing any more. */
+const SIGNAL_CLEARED = 'SignalCleared';
 
 /** Everything that an incident's status is computed from. */
 export interface IncidentInput {
@@ -32,9 +36,10 @@ export interface IncidentInput {
   readonly nowMs: UnixMs;
 }
 
-/** States that never change again. */
-export const isFinal = (state: IncidentState | undefined): boolean =>
-  state === 'Resolved' || state === 'Escalated';
+/** Tells whether an incident never changes again; one whose signal merely went away may come back. */
+export const isFinal = (status: Pick<IncidentStatus, 'state' | 'reason'> | undefined): boolean =>
+  status?.state === 'Escalated' ||
+  (status?.state === 'Resolved' && status.reason !== SIGNAL_CLEARED);
 
 /** Writes a moment as Kubernetes does. */
 export const timeText = (ms: UnixMs): string => new Date(ms).toISOString();
@@ -73,6 +78,16 @@ const fromAction = (action: HealingAction, subjectGone: boolean): Finding | null
   return { state, reason: reason === '' ? phase : reason, message };
 };
 
+/** No confirmation is left: one round without a finding is no all-clear. */
+const hasCleared = ({ firing, classification, measures }: Evidence): boolean =>
+  !firing && classification !== 'unknown' && (measures['confirmations'] ?? 0) === 0;
+
+/** What is open after its signal went away once is flapping. */
+const openState = (before: IncidentStatus | undefined, { state }: Finding): IncidentState =>
+  state === 'Open' && (before?.state === 'Resolved' || before?.state === 'Flapping')
+    ? 'Flapping'
+    : state;
+
 const findingOf = (input: IncidentInput): Finding => {
   const last = input.actions.at(-1);
   const acted = last === undefined ? null : fromAction(last, input.subjectGone);
@@ -81,14 +96,14 @@ const findingOf = (input: IncidentInput): Finding => {
   if (input.subjectGone) {
     return { state: 'Resolved', reason: 'SubjectGone', message: 'the pod was replaced without us' };
   }
-  const { evidence } = input;
-  if (evidence !== null && !evidence.firing && evidence.classification !== 'unknown') {
-    return { state: 'Resolved', reason: 'SignalCleared', message: evidence.summary.slice(0, 2048) };
+  const { evidence, incident } = input;
+  const summary = evidence?.summary ?? '';
+  const staysResolved = incident.status?.state === 'Resolved' && evidence?.firing !== true;
+  if (staysResolved || (evidence !== null && hasCleared(evidence))) {
+    return { state: 'Resolved', reason: SIGNAL_CLEARED, message: summary };
   }
   if (input.refusal !== null) return { state: 'Open', ...input.refusal };
-  return (
-    acted ?? { state: 'Open', reason: 'Detected', message: evidence?.summary.slice(0, 2048) ?? '' }
-  );
+  return acted ?? { state: 'Open', reason: 'Detected', message: summary };
 };
 
 /** Writes figures as decimal text: a CRD has no floats. */
@@ -110,6 +125,11 @@ const evidenceRow = (evidence: Evidence) => ({
 const actionNames = (actions: readonly HealingAction[]) =>
   actions.length === 0 ? {} : { actions: actions.slice(-16).map(({ metadata }) => metadata.name) };
 
+const withoutEnd = (status: IncidentStatus | undefined): Partial<IncidentStatus> => {
+  const { closedAt: _, ...rest } = status ?? {};
+  return rest;
+};
+
 /** The parts that change only together with state or reason. */
 const account = (evidence: Evidence | null, message: string) => ({
   message: message.slice(0, 2048),
@@ -129,16 +149,20 @@ const account = (evidence: Evidence | null, message: string) => ({
 export const incidentStatus = (input: IncidentInput): IncidentStatus => {
   const { incident, evidence, actions, nowMs } = input;
   const before = incident.status;
-  if (before !== undefined && isFinal(before.state)) return before;
-  const { state, reason, message } = findingOf(input);
+  if (before !== undefined && isFinal(before)) return before;
+  const finding = findingOf(input);
+  const { reason, message } = finding;
+  const state = openState(before, finding);
   const isSame = before?.state === state && before.reason === reason;
   return {
-    ...before,
+    ...withoutEnd(before),
     state,
     reason,
     openedAt: before?.openedAt ?? timeText(nowMs),
     ...(isSame ? {} : account(evidence, message)),
-    ...(isFinal(state) ? { closedAt: timeText(nowMs) } : {}),
+    ...(state === 'Resolved' || state === 'Escalated'
+      ? { closedAt: isSame ? (before.closedAt ?? timeText(nowMs)) : timeText(nowMs) }
+      : {}),
     ...actionNames(actions),
     observedGeneration: incident.metadata.generation,
   };

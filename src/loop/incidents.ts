@@ -23,7 +23,7 @@ export const reconcileIncidents = async (
   parts.refusals.retain(new Set(incidents.map(({ metadata }) => metadata.name)));
   for (const incident of incidents) {
     if (signal.aborted) return;
-    if (!isFinal(incident.status?.state)) await reconcile(ports, parts, incident);
+    if (!isFinal(incident.status)) await reconcile(ports, parts, incident);
   }
 };
 
