@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What execution is given from outside. Nothing here is imported the other way: the guards arrive as
- * a {@link Judge}, the API server as a port, time as a clock, so that the live operator, the tests on
+ * a judge, the API server as a port, time as a clock, so that the live operator, the tests on
  * a virtual clock and the backtest run the same code.
  */
 import type { GatheredFacts, RehearsalAnswer } from '../api/gathered-facts.ts';
@@ -11,11 +11,11 @@ import type { Analysis } from '../domain/analysis.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ClusterPort, Leadership } from '../domain/cluster.ts';
 import type { Fact } from '../domain/fact.ts';
-import type { BlockReason, Verdict } from '../domain/verdict.ts';
+import type { Verdict } from '../domain/verdict.ts';
 import type { ResourceMetrics } from '../knowledge/resource-metrics.ts';
 
 /** The pure decisions of `plan`, handed in because `execute` must not import it. */
-export interface Judge {
+interface Judge {
   /**
    * Asks the guards in their order. `rehearsal: null` asks all that come before the rehearsal; with
    * an answer, `rehearsalAccepted` is asked too.
@@ -98,6 +98,3 @@ export interface Decision {
   /** The target as last read, for the preconditions of the next request; `null`: it is not there. */
   readonly target: { readonly uid: string; readonly resourceVersion: string } | null;
 }
-
-/** Names a block reason in a verdict. */
-export type Refusal = { readonly reason: BlockReason; readonly message: string };

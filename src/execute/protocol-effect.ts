@@ -44,7 +44,7 @@ const MAX_BACKOFF_MS = 60_000;
 const isInDoubt = ({ httpStatus }: Step): boolean => httpStatus === undefined || httpStatus >= 500;
 
 /** Tells whether the record's own sendings may be the reason why the target is gone. */
-export const mayHaveActed = (record: HealingAction): boolean => stepsOf(record).some(isInDoubt);
+const mayHaveActed = (record: HealingAction): boolean => stepsOf(record).some(isInDoubt);
 
 /** What is left in ms of the time that the step gives for Admitted to Settling; before that, for Planned. */
 export const timeLeftMs = (state: ProtocolState, now: Now): number => {

@@ -5,9 +5,6 @@ import { restart } from './restart.ts';
 /** Every action, sorted by id. */
 export const actions = [restart] as const satisfies readonly Action[];
 
-/** API name of an action. */
-export type ActionId = (typeof actions)[number]['id'];
-
 /** Finds an action by its API name; `undefined`: there is none. */
 export const actionById = (id: string): Action | undefined =>
   actions.find((action) => action.id === id);

@@ -15,7 +15,7 @@ import { livenessViolations, safetyViolations } from '../../model/oracles.ts';
 import { BUDGETS, Shop, type ShopOptions } from '../../model/shop.ts';
 
 const MINUTE = 60_000;
-const RUNS = Number(process.env['PROTOCOL_RUNS'] ?? 1_500);
+const RUNS = Number(process.env['PROTOCOL_RUNS'] ?? 1_000);
 const SEED = Number(process.env['PROTOCOL_SEED'] ?? 20_260_301);
 const PODS = { group: '', resource: 'pods' } as const;
 const POLICIES = { group: 'homeostat.dev', resource: 'healingpolicies' } as const;
