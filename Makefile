@@ -46,6 +46,10 @@ test-fast: $(INSTALLED) ## Unit and contract tests: no cluster, seconds
 gen: $(INSTALLED) ## Write the generated files: CRDs, chart RBAC, reference pages
 	@npm run -s gen
 
+.PHONY: manifests
+manifests: $(INSTALLED) ## Write manifests/ from the chart (needs helm, which is built when missing)
+	@node tools/node24.cjs tools/manifests/main.ts
+
 .PHONY: format
 format: $(INSTALLED) ## Format and fix what can be fixed
 	@npm run -s format

@@ -4,6 +4,7 @@ import { chartRbac } from './chart-rbac.ts';
 import { chartReadme } from './chart-readme.ts';
 import { crds } from './crds.ts';
 import type { Generator } from './generator.ts';
+import { manifestCrds } from './manifest-crds.ts';
 import { specDocs } from './spec-docs.ts';
 
 /** Every generator, sorted by id. */
@@ -12,5 +13,6 @@ export const generators = [
   chartRbac,
   chartReadme,
   crds,
+  manifestCrds,
   specDocs,
 ] as const satisfies readonly Generator[];

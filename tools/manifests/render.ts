@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chart's default rendering as plain manifests for `kubectl apply -k`: a file for each kind, without
-// the marks of Helm.
+// the marks of Helm. The CustomResourceDefinitions beside them come from `npm run gen`.
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ensureBinaries } from '../../test/rig/toolchain/ensure-binaries.ts';
 import { runCommand } from '../../test/rig/toolchain/run-command.ts';
+import { manifestCrds } from '../generate/manifest-crds.ts';
 
 const root = join(import.meta.dirname, '../..');
 const NAMESPACE = 'homeostat-system';
@@ -12,7 +13,7 @@ const NAMESPACE = 'homeostat-system';
 /** Is where the manifests lie. */
 export const MANIFESTS_FOLDER = join(root, 'manifests');
 
-const HEADER = '# Generated from charts/homeostat by tools/manifests/main.ts; do not edit.\n';
+const HEADER = '# Generated from charts/homeostat by `make manifests`; do not edit.\n';
 
 const namespaceYaml = stringify({
   apiVersion: 'v1',
@@ -28,7 +29,6 @@ const namespaceYaml = stringify({
 
 /** What only Helm reads. */
 const HELM_LINES = [
-  /^ +annotations:\n +helm\.sh\/resource-policy: keep\n/gm,
   /^ +helm\.sh\/chart: .*\n/gm,
   /^ +app\.kubernetes\.io\/managed-by: .*\n/gm,
   /^# Source: .*\n/gm,
@@ -53,12 +53,17 @@ export const objectsOf = (rendering: string): readonly { kind: string; text: str
 const renderChart = async (): Promise<string> => {
   const { helm } = await ensureBinaries(['helm']);
   const args = ['template', 'homeostat', join(root, 'charts/homeostat'), '-n', NAMESPACE];
-  const { code, stdout, stderr } = await runCommand(helm, [...args, '--no-hooks']);
+  const { code, stdout, stderr } = await runCommand(helm, [
+    ...args,
+    '--no-hooks',
+    '--set',
+    'crds.enabled=false',
+  ]);
   if (code !== 0) throw new Error(`helm template failed: ${stderr}`);
   return stdout;
 };
 
-/** Renders the manifests: content by file name. */
+/** Renders the manifests but the CustomResourceDefinitions: content by file name. */
 export const renderManifests = async (): Promise<ReadonlyMap<string, string>> => {
   const files = new Map([['namespace.yaml', HEADER + namespaceYaml]]);
   const byKind = Map.groupBy(objectsOf(await renderChart()), ({ kind }) => kind);
@@ -70,7 +75,10 @@ export const renderManifests = async (): Promise<ReadonlyMap<string, string>> =>
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     namespace: NAMESPACE,
-    resources: [...files.keys()].sort(),
+    resources: [
+      ...[...manifestCrds.files().keys()].map((name) => `crds/${name}`),
+      ...[...files.keys()].sort(),
+    ],
   });
   return new Map([['kustomization.yaml', HEADER + kustomization], ...files]);
 };
