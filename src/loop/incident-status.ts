@@ -102,7 +102,9 @@ const findingOf = (input: IncidentInput): Finding => {
   if (staysResolved || (evidence !== null && hasCleared(evidence))) {
     return { state: 'Resolved', reason: SIGNAL_CLEARED, message: summary };
   }
-  if (input.refusal !== null) return { state: 'Open', ...input.refusal };
+  // After a rehearsal the cooldown refuses the next one: what was rehearsed is still the news.
+  const isRehearsed = acted?.reason === 'DryRunPassed' && input.refusal?.reason === 'Cooldown';
+  if (input.refusal !== null && !isRehearsed) return { state: 'Open', ...input.refusal };
   return acted ?? { state: 'Open', reason: 'Detected', message: summary };
 };
 

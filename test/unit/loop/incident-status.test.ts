@@ -71,6 +71,15 @@ describe('incidentStatus', () => {
       'DryRunPassed',
     ],
     [
+      'keeps saying it while the cooldown refuses the next',
+      {
+        actions: [action('Simulated', {}, 'DryRun')],
+        refusal: { reason: 'Cooldown', message: 'm' },
+      },
+      'Open',
+      'DryRunPassed',
+    ],
+    [
       'is being mitigated while a record is open',
       { actions: [action('Settling')] },
       'Mitigating',
