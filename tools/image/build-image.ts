@@ -7,7 +7,7 @@ import { readTree, writeTree } from './tree.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** Is where the file tree of the image is assembled, and what the Dockerfile copies. */
-export const IMAGE_FOLDER = join(root, 'dist/image');
+const IMAGE_FOLDER = join(root, 'dist/image');
 
 /** Assembles the file tree of the image and returns its folder. */
 export const assembleTree = async (folder = IMAGE_FOLDER): Promise<string> => {

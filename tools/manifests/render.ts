@@ -38,7 +38,7 @@ const withoutHelm = (text: string): string =>
   HELM_LINES.reduce((rest, line) => rest.replaceAll(line, ''), text);
 
 /** Splits a rendering into its objects, as text with their comments. Throws on one without a kind. */
-export const objectsOf = (rendering: string): readonly { kind: string; text: string }[] =>
+const objectsOf = (rendering: string): readonly { kind: string; text: string }[] =>
   rendering
     .split(/^---$/m)
     .map((text) => withoutHelm(text).trim())
