@@ -90,6 +90,12 @@ describe('breakerState', () => {
     expect(stateAt(2, three('Simulated')).state).toBe('Closed');
   });
 
+  it('stays open when one of two outcomes at one moment is a failure', () => {
+    const together = [at(3.5), at(3.5, 'Succeeded')];
+    expect(stateAt(3.6, [...tripped, ...together]).state).toBe('Open');
+    expect(stateAt(3.6, [...tripped, ...together.toReversed()]).state).toBe('Open');
+  });
+
   const story = fc.array(
     fc.tuple(
       fc.integer({ min: 0, max: 40 * 60 }),

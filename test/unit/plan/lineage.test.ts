@@ -31,6 +31,8 @@ describe('lineageGeneration', () => {
     const createdAtMs = question.podCreatedAtMs;
     const ahead = { ...record, createdAtMs, actedAtMs: createdAtMs + 10 * SECOND };
     expect(lineageGeneration([ahead], question)).toBe(2);
+    const farAhead = { ...ahead, actedAtMs: createdAtMs + 16 * SECOND };
+    expect(lineageGeneration([farAhead], question)).toBe(1);
   });
 
   it('does not count a restart that waited until after the pod was there', () => {

@@ -57,12 +57,12 @@ describe('corroborated', () => {
       {
         when: 'the newest point is older than 60 s',
         input: at(70 * MINUTE, 40 * MINUTE, MINUTE + 1),
-        says: ['NotCorroborated', 'newest independent figure'],
+        says: ['NotCorroborated', 'newest independent figure is 60s old'],
       },
       {
         when: 'points lie in the future, and the newest of the others is old',
         input: at(70 * MINUTE, 40 * MINUTE, 2 * MINUTE, -SECOND),
-        says: ['NotCorroborated', 'newest independent figure'],
+        says: ['NotCorroborated', 'newest independent figure is 2m old'],
       },
       {
         when: 'points before the fitted window would be needed',
@@ -108,11 +108,16 @@ describe('corroborated', () => {
       {
         when: 'nothing of the last minutes can be compared',
         input: each((_, i) => (i >= points.length - 12 ? { telemetryBytes: null } : {})),
-        says: ['NotCorroborated', 'can be compared'],
+        says: ['NotCorroborated', 'can be compared is 2m old'],
       },
       {
         when: 'telemetry has a gap of a tenth',
         input: each((_, i) => (i % 10 === 5 ? { telemetryBytes: null } : {})),
+        says: 'Pass',
+      },
+      {
+        when: 'telemetry covers exactly half of the points',
+        input: each((_, i) => (i % 2 === 0 ? { telemetryBytes: null } : {})),
         says: 'Pass',
       },
       {
