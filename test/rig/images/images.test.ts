@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { linkedLibraries, nodeAppImage } from './node-app-image.ts';
+import { nodeAppImage } from './node-app-image.ts';
 import { imageKey, packImage } from './pack-image.ts';
 import { PAUSE_IMAGE, pauseImage } from './pause-image.ts';
 
@@ -112,11 +112,5 @@ describe('nodeAppImage', () => {
       env: { PATH: '/usr/sbin:/usr/bin' },
     });
     expect(output.toString()).toBe(`typed ${process.version}\n`);
-  });
-});
-
-describe('linkedLibraries', () => {
-  it('says which program it could not read', async () => {
-    await expect(linkedLibraries(join(cache, 'absent'))).rejects.toThrow(/libraries of .* missing/);
   });
 });

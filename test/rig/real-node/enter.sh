@@ -10,7 +10,13 @@ while read -r folder; do echo 0 >"$folder/cgroup.procs" || exit 126; done <"$reg
 if [ "$target" = net ]; then
   exec nsenter --net="/run/netns/$(cat "$register/netns")" -- "$@"
 fi
-# To enter a pid namespace takes a fork, so nsenter stays outside and waits for the program. Both
-# get what is sent to their process group, and nsenter must not end before the program does.
+# To enter a pid namespace takes a fork, so a shell stays outside and waits for the program. Both get
+# what is sent to their process group, and the shell must not end before the program does. nsenter
+# could wait as well, but it stops itself whenever the program is stopped, and may stay so.
 trap '' TERM INT HUP
-exec nsenter -t "$target" -m -n -p -i -u -C -- /usr/bin/env --default-signal=TERM,INT,HUP "$@"
+exec nsenter -t "$target" -m -n -p -i -u -C --no-fork -- /bin/sh -c '
+  exec 3<&0
+  /usr/bin/env --default-signal=TERM,INT,HUP,QUIT "$@" <&3 3<&- &
+  exec 3<&-
+  wait $!
+' enter "$@"

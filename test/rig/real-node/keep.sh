@@ -17,7 +17,18 @@ trap '' INT HUP PIPE
   exec nsenter --net="/run/netns/$(cat "$register/netns")" \
     unshare --mount --pid --cgroup --uts --ipc --fork --kill-child --mount-proc "$@"
 ) <&0 &
+unshare=$!
+echo "$unshare" >"$register/unshare-pid"
+remove=$(dirname "$0")/remove.sh
+# The first process ends by itself when its input does. But it cannot end while a process inside is
+# not reaped by its parent outside, and that one may be frozen: so the end of our input counts too.
+{
+  while read -r _; do :; done
+  "$remove" "$register" "$name"
+} <&0 &
 exec </dev/null
-echo $! >"$register/unshare-pid"
-wait $!
-exec "$(dirname "$0")/remove.sh" "$register" "$name"
+# Without the word "Killed" of this shell: output here means that something stays behind.
+{ wait "$unshare"; } 2>/dev/null
+# Should the other one be at it already, this one waits for it and finds nothing left to do.
+kill $! 2>/dev/null
+exec "$remove" "$register" "$name"

@@ -90,12 +90,30 @@ describe.skipIf(skip !== undefined)('life of real nodes', () => {
     await nothingOf('killed', slot);
   });
 
+  it('leaves nothing behind when it is stopped, or its process killed, with frozen programs', async () => {
+    const cluster = await start('frozen');
+    for (const name of ['kubelet', 'coredns', 'etcd'] as const) cluster.component(name).pause();
+    await cluster.stop();
+    await nothingOf('frozen', slotOf(cluster));
+    const { child, slot } = await startElsewhere('icy');
+    const inside = (await leftoversOf('icy')).join('\n');
+    const kubelets = [...inside.matchAll(/process (\d+): .*kubelet/g)].map(([, pid]) =>
+      Number(pid),
+    );
+    expect(kubelets.length).toBeGreaterThan(1);
+    for (const pid of kubelets) process.kill(pid, 'SIGSTOP');
+    await kill(child);
+    await nothingOf('icy', slot);
+  });
+
   it('removes before the next start what nobody was left to remove', async () => {
     const { child, slot } = await startElsewhere('orphan');
     const run = (await listRuns()).find(({ name }) => name === 'orphan');
     const unshare = await readFile(join(run?.register ?? '', 'unshare-pid'), 'utf8');
     const status = await readFile(`/proc/${unshare.trim()}/status`, 'utf8');
-    process.kill(Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]), 'SIGKILL');
+    const keeper = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
+    // Its child that reads the same pipe would do the work as well.
+    process.kill(-keeper, 'SIGKILL');
     await kill(child);
     expect((await leftoversOf('orphan', [`homeostat${slot}`])).length).toBeGreaterThan(0);
     expect(await removeDeadRuns()).toContain('orphan');

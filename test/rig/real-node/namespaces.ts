@@ -5,6 +5,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { waitFor } from '../control-plane/wait-for.ts';
 import { runCommand } from '../toolchain/run-command.ts';
 import { type CgroupLayout, createNodeGroup, settleNodeGroup } from './cgroups.ts';
 import { type ClaimedRun, removeRun } from './run-register.ts';
@@ -67,15 +68,12 @@ const createScratch = async (scratch: string): Promise<void> => {
 };
 
 /** Returns the only child of a process, once it has one. */
-const childOf = async (pid: number, hasEnded: () => boolean): Promise<number> => {
-  for (;;) {
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+const childOf = (pid: number): Promise<number> =>
+  waitFor(`process ${pid} started its child`, async () => {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
     const [child] = children.trim().split(' ');
-    if (child) return Number(child);
-    if (hasEnded()) throw new Error(`process ${pid} ended before it started its child`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
+    return child !== undefined && child !== '' && Number(child);
+  });
 
 /** Configures the namespaces of a node. */
 export interface NamespaceOptions {
@@ -96,7 +94,6 @@ export class NodeNamespaces {
   readonly #keeper: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #errors: string[] = [];
-  #hasEnded = false;
   #pid = 0;
 
   private constructor(run: ClaimedRun, keeper: ChildProcess) {
@@ -104,10 +101,7 @@ export class NodeNamespaces {
     this.#keeper = keeper;
     keeper.stderr?.setEncoding('utf8').on('data', (text: string) => this.#errors.push(text));
     this.#ended = new Promise((resolve) => {
-      keeper.once('close', () => {
-        this.#hasEnded = true;
-        resolve();
-      });
+      keeper.once('close', () => resolve());
     });
   }
 
@@ -139,14 +133,23 @@ export class NodeNamespaces {
         reject(new Error(`the first process of the node failed: ${this.#errors.join('').trim()}`)),
       );
     });
-    const unshare = Number(await readFile(join(this.#run.register, 'unshare-pid'), 'utf8'));
-    this.#pid = await childOf(unshare, () => this.#hasEnded);
+    const unshare = await this.#unsharePid();
+    this.#pid = await childOf(unshare);
     // A script that has ended must not be kept alive by the node that it forgot to stop.
     this.#keeper.unref();
     for (const stream of [this.#keeper.stdin, this.#keeper.stdout, this.#keeper.stderr]) {
       (stream as Socket | null)?.unref();
     }
     return [unshare, this.#pid];
+  }
+
+  /** The keeper notes it right after the start, which may be a moment later than `ready`. */
+  async #unsharePid(): Promise<number> {
+    const file = join(this.#run.register, 'unshare-pid');
+    return waitFor('the keeper noted what it started', async () => {
+      const text = await readFile(file, 'utf8');
+      return text.endsWith('\n') && Number(text);
+    });
   }
 
   /** Is the network namespace, as `ip netns` names it. */

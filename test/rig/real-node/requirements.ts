@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether this machine can run a real node, and what it lacks when it cannot.
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants, readFile, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { layoutProblem, thisCgroupLayout } from './cgroups.ts';
 
@@ -40,6 +41,17 @@ export const missingFileSystems = (fileSystems: string): readonly string[] =>
     (name) => !fileSystems.split('\n').some((line) => line.split('\t')[1] === name),
   );
 
+/** Is the number by which the kernel tells an overlay (OVERLAYFS_SUPER_MAGIC). */
+const OVERLAY_FILE_SYSTEM = 0x794c7630;
+
+/** Images are unpacked into layers of an overlay, and those cannot lie on another overlay. */
+const temporaryFolderProblem = async (): Promise<string | undefined> => {
+  const folder = tmpdir();
+  const { type } = await statfs(folder);
+  if (type !== OVERLAY_FILE_SYSTEM) return undefined;
+  return `${folder} is on an overlay file system; set \`TMPDIR\` to a folder on a disk or a tmpfs`;
+};
+
 const reasonAgainst = async (): Promise<string | undefined> => {
   if (process.platform !== 'linux') return `it needs Linux, and this is ${process.platform}`;
   if (process.arch !== 'x64') return `its programs are built for x64, and this is ${process.arch}`;
@@ -60,7 +72,7 @@ const reasonAgainst = async (): Promise<string | undefined> => {
   for (const program of PROGRAMS) {
     if (!(await isInPath(program))) return `the program \`${program}\` is not installed`;
   }
-  return layoutProblem(await thisCgroupLayout());
+  return (await temporaryFolderProblem()) ?? layoutProblem(await thisCgroupLayout());
 };
 
 /** Tells whether this machine can run a real node. Changes nothing. */

@@ -7,7 +7,7 @@
 // It lies in /run, since all that it names is gone after a reboot too. A folder appears complete,
 // by rename, and a slot has at most one: that is the lock.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { runCommand } from '../toolchain/run-command.ts';
 import { type AddressPlan, collidingRoute, planOf, SLOTS } from './address-plan.ts';
 import type { NodeGroup } from './cgroups.ts';
@@ -98,6 +98,16 @@ const isTaken = (error: unknown): boolean =>
   'code' in error &&
   (error.code === 'ENOTEMPTY' || error.code === 'EEXIST');
 
+/** Of two runs that claim one name in the same moment the one with the lower slot keeps it. */
+const yieldToNamesake = async (register: string, name: string, slot: number): Promise<void> => {
+  const rival = (await listRuns()).find(
+    (run) => run.name === name && Number(basename(run.register)) < slot,
+  );
+  if (rival === undefined) return;
+  await rm(register, { recursive: true });
+  throw new Error(`node ${name} is already run by process ${rival.ownerPid}`);
+};
+
 /**
  * Takes the first free slot for a run. Throws when a living process has a run of this name, when
  * all slots are taken, or when the machine's own routes leave none; the message says which.
@@ -133,6 +143,7 @@ export const claimRun = async (entry: RunEntry): Promise<ClaimedRun> => {
     const register = join(registerFolder, String(slot));
     try {
       await rename(draft, register);
+      await yieldToNamesake(register, entry.name, slot);
       return { ...entry, plan, register };
     } catch (error) {
       await rm(draft, { recursive: true, force: true });

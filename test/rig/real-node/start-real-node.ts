@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Component } from '../control-plane/component.ts';
@@ -102,12 +102,33 @@ const createObjects = async (
   }
 };
 
-const nodeIsReady = async (controlPlane: ControlPlane, nodeName: string): Promise<boolean> => {
-  const { body } = await controlPlane.request<{
-    status?: { conditions?: readonly { type: string; status: string }[] };
-  }>('GET', `/api/v1/nodes/${nodeName}`);
-  const ready = body.status?.conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True';
+interface NodeCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly message: string;
+}
+
+/** Throws with the node's own reason and the end of the kubelet's log, which is gone after that. */
+const waitUntilReady = async (
+  controlPlane: ControlPlane,
+  nodeName: string,
+  kubelet: Component,
+): Promise<void> => {
+  let reason = 'it did not register';
+  const check = async (): Promise<boolean> => {
+    const { body } = await controlPlane.request<{
+      status?: { conditions?: readonly NodeCondition[] };
+    }>('GET', `/api/v1/nodes/${nodeName}`);
+    const ready = body.status?.conditions?.find(({ type }) => type === 'Ready');
+    if (ready !== undefined) reason = ready.message;
+    return ready?.status === 'True';
+  };
+  try {
+    await waitFor(`node ${nodeName} is Ready`, check);
+  } catch (cause) {
+    const log = (await readFile(kubelet.logFile, 'utf8')).trim().split('\n').slice(-15);
+    throw new Error(`node ${nodeName} is not Ready: ${reason}\n${log.join('\n')}`, { cause });
+  }
 };
 
 const startNodePrograms = async (
@@ -124,7 +145,7 @@ const startNodePrograms = async (
   const components = await Promise.all([
     started('kubelet', async () => {
       const kubelet = await startKubelet(site);
-      await waitFor(`node ${nodeName} is Ready`, () => nodeIsReady(controlPlane, nodeName));
+      await waitUntilReady(controlPlane, nodeName, kubelet);
       return kubelet;
     }),
     kubeProxy ? started('kube-proxy', () => startKubeProxy(site)) : [],
