@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type ClusterAccess, createClusterAccess } from './cluster-access.ts';
-import { type Config, flagOf } from './config.ts';
+import type { Config } from './config.ts';
 import { Executor } from './execute/executor.ts';
 import type { Log } from './instrumentation/log.ts';
 import { createMetrics, type Metrics } from './instrumentation/metrics.ts';
@@ -20,7 +20,7 @@ import { observeExecution, observeLoop } from './observers.ts';
 import { judge } from './plan/judge.ts';
 import { strategies } from './plan/strategies/index.ts';
 import { type Probes, startHttp } from './serve/http.ts';
-import { startTelemetryThreads, type TelemetryThreads } from './telemetry-threads.ts';
+import { startTelemetry, type TelemetryThreads } from './telemetry-threads.ts';
 
 const ROUND_MS = 1_000;
 /** Changes that come in a burst are looked at together. */
@@ -51,20 +51,6 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-
-const startTelemetry = (config: Config, log: Log): Promise<TelemetryThreads> =>
-  startTelemetryThreads({
-    clock,
-    grpc: { ...config.otlpGrpcAddress, setting: flagOf('otlpGrpcAddress') },
-    http: { ...config.otlpHttpAddress, setting: flagOf('otlpHttpAddress') },
-    receiver: { bodyBytes: config.otlpMaxBody, budgetBytes: config.otlpInFlight },
-    onIncident: (incident) =>
-      log.error('a telemetry thread was started again', {
-        reason: incident.kind,
-        detail: incident.reason,
-        count: incident.kind === 'analysis-reset' ? incident.lostAcknowledged : 0,
-      }),
   });
 
 interface Parts {
@@ -160,7 +146,7 @@ export const startOperator = async (
   const metrics = createMetrics();
   const tracer =
     config.traceEndpoint === '' ? noTracer : await createTracer(config.traceEndpoint, identity);
-  const telemetry = await startTelemetry(config, log);
+  const telemetry = await startTelemetry({ config, clock, log });
   const parts: Parts = { config, log, metrics, tracer, telemetry };
   const term = {
     onStartedLeading: async (epoch: number, signal: AbortSignal) => {
