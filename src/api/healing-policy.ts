@@ -145,9 +145,6 @@ const verifySchema = ruled(
   },
 );
 
-/** How success is proven. */
-export type Verify = z.output<typeof verifySchema>;
-
 const historySchema = z.object({
   successfulActionsLimit: z
     .int32()

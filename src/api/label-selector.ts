@@ -43,6 +43,3 @@ export const labelSelectorSchema = z.object({
     .optional()
     .describe('Requirements that must all hold.'),
 });
-
-/** A label selector as Kubernetes writes it. */
-export type LabelSelector = z.output<typeof labelSelectorSchema>;

@@ -114,6 +114,3 @@ export const safetySchema = ruled(
       '`breaker.window` must be longer than `cooldown.perAction` x (`breaker.failures` - 1), or so many failures never fall into one window: lengthen the window or lower the number',
   },
 );
-
-/** The guardrails of a policy. */
-export type Safety = z.output<typeof safetySchema>;

@@ -28,7 +28,7 @@ describe('cooldown', () => {
       {
         when: 'another policy acted on the workload',
         input: following(recordAged(9 * MINUTE, { policyUid: 'policy-2' })),
-        says: ['Cooldown', 'perTarget'],
+        says: ['Cooldown', 'was 9m ago', 'perTarget'],
       },
       {
         when: 'another action was taken on the workload',
