@@ -10,6 +10,7 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Endpoint } from '../../../src/kube/credentials.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { FaultRules, type RequestFault } from './fault-rules.ts';
@@ -63,6 +64,12 @@ const readAll = async (stream: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+};
+
+/** Breaks a connection: by a TCP reset, or, under TLS where Node offers none, by closing without goodbye. */
+const breakOff = (socket: Socket): void => {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 };
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -162,7 +169,7 @@ class RunningProxy implements FaultProxy {
       case 'drop':
         return false;
       case 'reset':
-        request.socket.resetAndDestroy();
+        breakOff(request.socket);
         return false;
       case 'status':
         this.#refuse(response, fault);
@@ -198,7 +205,7 @@ class RunningProxy implements FaultProxy {
       status: second.statusCode ?? 0,
       fault: { kind: 'duplicate' },
     });
-    this.#finish(passing, first, text);
+    await this.#finish(passing, first, text);
   }
 
   async #send({ request, response, body }: Passing): Promise<IncomingMessage> {
@@ -231,20 +238,17 @@ class RunningProxy implements FaultProxy {
       await this.#stream(passing, answer);
       return;
     }
-    this.#finish(passing, answer, await readAll(answer));
+    await this.#finish(passing, answer, await readAll(answer));
   }
 
-  #finish(passing: Passing, answer: IncomingMessage, body: Buffer): void {
+  async #finish(passing: Passing, answer: IncomingMessage, body: Buffer): Promise<void> {
     const after = this.rules.forRequest('after', passing.info);
     const status = answer.statusCode ?? 0;
     this.#note(passing, 'reply', { text: body.toString('utf8'), status, fault: after });
-    const goOn = after === null ? Promise.resolve(true) : this.#mayGoOn(passing, after);
-    void goOn.then((alive) => {
-      if (!alive) return;
-      const { 'transfer-encoding': _chunked, connection: _connection, ...headers } = answer.headers;
-      passing.response.writeHead(status, headers);
-      passing.response.end(body);
-    });
+    if (after !== null && !(await this.#mayGoOn(passing, after))) return;
+    const { 'transfer-encoding': _chunked, connection: _connection, ...headers } = answer.headers;
+    passing.response.writeHead(status, headers);
+    passing.response.end(body);
   }
 
   async #stream(passing: Passing, answer: IncomingMessage): Promise<void> {
@@ -256,7 +260,7 @@ class RunningProxy implements FaultProxy {
       note: (text, fault) => this.#note(passing, 'line', { text, fault }),
       write: (text) => response.write(text),
       end: () => response.end(),
-      reset: () => request.socket.resetAndDestroy(),
+      reset: () => breakOff(request.socket),
     });
     try {
       for await (const chunk of answer) await lines.take(chunk as Buffer);
