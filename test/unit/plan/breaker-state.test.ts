@@ -47,6 +47,11 @@ describe('breakerState', () => {
     expect(stateAt(3.99, [at(0), at(3), at(3.99)]).state).toBe('Open');
   });
 
+  it('counts a failure until exactly a window has passed', () => {
+    expect(stateAt(4 - 1e-6, [at(0)]).failures).toBe(1);
+    expect(stateAt(4, [at(0)]).failures).toBe(0);
+  });
+
   it('stays open although the failures leave the window meanwhile', () => {
     const records = [at(0), at(0.1), at(3.9)];
     expect(stateAt(4.8, records)).toMatchObject({ state: 'Open', failures: 1 });
