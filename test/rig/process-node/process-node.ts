@@ -67,6 +67,7 @@ class NodeAgent implements ProcessNode {
   #metrics: MetricsApi | null = null;
   #nextIp = 0;
   #isStopped = false;
+  #complaint = '';
   #loop: Promise<void> = Promise.resolve();
 
   constructor(controlPlane: ControlPlane, options: ProcessNodeOptions) {
@@ -132,10 +133,16 @@ class NodeAgent implements ProcessNode {
         await this.#sync();
       } catch (error) {
         // The API server may be restarted by a test: what was seen last stays as it is.
-        this.#onProgress(`process node: ${(error as Error).message}`);
+        this.#complain((error as Error).message);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  /** Tells a trouble once, not at every poll. */
+  #complain(message: string): void {
+    if (message !== this.#complaint) this.#onProgress(`process node: ${message}`);
+    this.#complaint = message;
   }
 
   async #heartbeat(): Promise<void> {
