@@ -89,22 +89,10 @@ export const isAlreadyExists = (error: unknown): error is ApiError & { readonly 
 export const isExpired = (error: unknown): boolean =>
   error instanceof ApiError && (error.code === 410 || error.reason === 'Expired');
 
-/** Says that the object was refused as invalid, or that the `test` of a JSON patch failed: re-read to tell. */
-export const isInvalid = (error: unknown): error is ApiError & { readonly code: 422 } =>
-  hasCode(error, 422);
-
-/** Says that the server asks to slow down, or that a disruption budget forbids the eviction. */
-export const isTooManyRequests = (error: unknown): error is ApiError & { readonly code: 429 } =>
-  hasCode(error, 429);
-
 /** Says that the resourceVersion asked for is ahead of what the server has. */
 export const isResourceVersionTooLarge = (error: unknown): boolean =>
   error instanceof ApiError &&
   error.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge');
-
-/** Says that the call may or may not have had its effect. */
-export const isUnknownOutcome = (error: unknown): boolean =>
-  error instanceof ApiError && error.outcome === 'unknown';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

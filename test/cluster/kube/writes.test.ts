@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the API server really answers to guarded writes.
+// What the API server really answers to guarded writes. (D13, a dropped exec session, comes with the first use
+// of exec: nothing here opens one.)
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/instrumentation/system-clock.ts';
 import { ApiError } from '../../../src/kube/api-error.ts';
 import {
   applyObject,
@@ -18,7 +20,7 @@ import { hasResource, serverVersion } from '../../../src/kube/discovery.ts';
 import { inClusterEndpoint, kubeconfigEndpoint } from '../../../src/kube/kubeconfig.ts';
 import { listObjects } from '../../../src/kube/list.ts';
 import { BUILT_IN, type KubeObject, type ObjectState } from '../../../src/kube/resource.ts';
-import type { Transport } from '../../../src/kube/transport.ts';
+import { createTransport, type Transport } from '../../../src/kube/transport.ts';
 import type { ControlPlane } from '../../rig/control-plane/control-plane.ts';
 import { startControlPlane } from '../../rig/control-plane/start-control-plane.ts';
 import { configMap, connect, connectAdmin, unscheduled } from './connect.ts';
@@ -235,6 +237,46 @@ describe('finding the server and what it serves', () => {
     expect(await hasResource(transport, { ...BUILT_IN.pods, resource: 'nones' })).toBe(false);
     const foreign = { group: 'none.dev', version: 'v1', resource: 'nones' };
     expect(await hasResource(transport, foreign)).toBe(false);
+  });
+
+  it('takes a renewed client certificate over while a watch on the old one goes on', async () => {
+    const [first, second] = await Promise.all(
+      ['one', 'two'].map(async (name) => {
+        const groups = ['system:masters'];
+        const files = await cluster.pki.issue({ name, commonName: name, organizations: groups });
+        return { cert: await readFile(files.certFile), key: await readFile(files.keyFile) };
+      }),
+    );
+    const ca = await readFile(cluster.caFile);
+    let current = first;
+    let shift = 0;
+    const clock = { ...systemClock, monoMs: () => systemClock.monoMs() + shift };
+    const endpoint = {
+      server: cluster.server,
+      namespace: 'writes',
+      loadCredentials: () => Promise.resolve({ tls: { ca, ...current }, headers: {} }),
+    };
+    const own = createTransport({ endpoint, clock, userAgent: () => 'rotation' });
+    const whoAmI = async (): Promise<unknown> => {
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+      const answer = await own.request({ method: 'POST', path, body });
+      const review = answer.body as { status: { userInfo: { username: string } } };
+      return review.status.userInfo.username;
+    };
+    expect(await whoAmI()).toBe('one');
+    const path = '/api/v1/namespaces/writes/configmaps';
+    const query = { watch: 'true', fieldSelector: 'metadata.name=rotated' };
+    const stream = await own.watch({ path, query });
+    const next = stream[Symbol.asyncIterator]().next();
+    current = second;
+    expect(await whoAmI()).toBe('one');
+    shift = 60_000;
+    expect(await whoAmI()).toBe('two');
+    await make('rotated');
+    expect((await next).value).toMatchObject({ type: 'ADDED' });
+    stream.close();
+    await own.close();
   });
 
   it('knows no permission as 403, not as absence', async () => {
