@@ -92,19 +92,19 @@ const memoryLeakParamsSchema = ruled(
   },
 );
 
-const triggerSchema = <D extends string>(detectors: readonly [D, ...D[]]) =>
+const triggerSchema = <D extends string>(type: z.ZodType<D>) =>
   z.object({
     name: nameSchema.describe('Name of the trigger inside the policy.'),
     detector: z
       .object({
-        type: z.enum(detectors).describe('Which detector watches.'),
+        type: type.describe('Which detector watches.'),
         params: memoryLeakParamsSchema.prefault({}).describe('Parameters of the detector.'),
       })
       .describe('The detector whose finding triggers the policy.'),
   });
 
 /** One trigger of a policy. */
-export type PolicyTrigger = z.output<ReturnType<typeof triggerSchema<'MemoryLeak'>>>;
+export type PolicyTrigger = z.output<ReturnType<typeof triggerSchema<string>>>;
 
 /** Schema of one step: one field for each registered action, by its id. */
 export const actionStepSchema = z.object({
@@ -161,11 +161,7 @@ const historySchema = z.object({
   ttl: durationFrom('1s').default('168h').describe('Finished records older than this are deleted.'),
 });
 
-/**
- * Builds the schema of `HealingPolicy.spec`. The ids of the detectors come in as an argument, because
- * `api` must not import `analyze`.
- */
-export const policySpecSchema = <D extends string>(detectors: readonly [D, ...D[]]) =>
+const specSchema = <D extends string>(detectorType: z.ZodType<D>) =>
   ruled(
     z.object({
       mode: z
@@ -187,7 +183,7 @@ export const policySpecSchema = <D extends string>(detectors: readonly [D, ...D[
       targets: listBy('name', targetSchema, { min: 1, max: 32 }).describe(
         'Workloads of the namespace of the policy.',
       ),
-      triggers: listBy('name', triggerSchema(detectors), { min: 1, max: 32 }).describe(
+      triggers: listBy('name', triggerSchema(detectorType), { min: 1, max: 32 }).describe(
         'What to watch for; any of them suffices.',
       ),
       actions: listBy('name', actionStepSchema, { min: 1, max: 1 }).describe(
@@ -213,11 +209,24 @@ export const policySpecSchema = <D extends string>(detectors: readonly [D, ...D[
     },
   );
 
+/**
+ * Builds the schema of `HealingPolicy.spec`. The ids of the detectors come in as an argument, because
+ * `api` must not import `analyze`.
+ */
+export const policySpecSchema = <D extends string>(detectors: readonly [D, ...D[]]) =>
+  specSchema(z.enum(detectors));
+
 /** Schema of `HealingPolicy.spec` with the detectors of this version. */
 export const healingPolicySpecSchema = policySpecSchema(['MemoryLeak']);
 
+/**
+ * Schema of a `HealingPolicy.spec` that the API server has taken. It has compared the detectors with
+ * the registered ones; one that this process does not have is reported when it is bound.
+ */
+export const storedPolicySpecSchema = specSchema<string>(z.string().max(63));
+
 /** `HealingPolicy.spec` with every default filled in. */
-export type HealingPolicySpec = z.output<typeof healingPolicySpecSchema>;
+export type HealingPolicySpec = z.output<typeof storedPolicySpecSchema>;
 
 const count = (description: string) => z.int32().min(0).describe(description);
 

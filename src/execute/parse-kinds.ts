@@ -7,8 +7,8 @@ import {
 } from '../api/healing-action.ts';
 import {
   type HealingPolicy,
-  healingPolicySpecSchema,
   healingPolicyStatusSchema,
+  storedPolicySpecSchema,
 } from '../api/healing-policy.ts';
 import type { ObjectMeta } from '../api/scalars.ts';
 import { at, countAt, textAt, textsAt } from './raw-json.ts';
@@ -51,7 +51,7 @@ export const parseHealingAction = (raw: unknown): HealingAction | null => {
 /** Reads a HealingPolicy with its defaults filled in; `null` when it does not hold together. */
 export const parseHealingPolicy = (raw: unknown): HealingPolicy | null => {
   const metadata = parseMeta(raw);
-  const spec = healingPolicySpecSchema.safeParse(at(raw, 'spec'));
+  const spec = storedPolicySpecSchema.safeParse(at(raw, 'spec'));
   if (metadata === null || !spec.success) return null;
   const status = healingPolicyStatusSchema.safeParse(at(raw, 'status') ?? {});
   return { metadata, spec: spec.data, ...(status.success ? { status: status.data } : {}) };
