@@ -101,6 +101,23 @@ describe('startFaultProxy', () => {
     ]);
   });
 
+  it('strikes by what a request says, and tells', async () => {
+    const struck: string[] = [];
+    proxy.rules.add({
+      on: 'before',
+      when: ({ query }, body) => query === 'dryRun=All' && body.includes('wanted'),
+      onStrike: () => struck.push('hit'),
+      fault: { kind: 'delay', ms: 0 },
+    });
+    const send = (body: object, query: Record<string, string> = {}) =>
+      transport.request({ method: 'POST', path: PODS, body, query });
+    await send({ a: 'wanted' });
+    await send({ a: 'other' }, { dryRun: 'All' });
+    expect(struck).toEqual([]);
+    await send({ a: 'wanted' }, { dryRun: 'All' });
+    expect(struck).toEqual(['hit']);
+    expect(server.requests).toHaveLength(3);
+  });
   it('answers in the place of the server, with Retry-After', async () => {
     const fault = { kind: 'status', code: 429, retryAfterSeconds: 9 } as const;
     proxy.rules.add({ on: 'before', fault });

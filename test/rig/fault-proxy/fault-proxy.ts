@@ -156,7 +156,7 @@ class RunningProxy implements FaultProxy {
       response,
       body: await readAll(request),
     };
-    const before = this.rules.forRequest('before', passing.info);
+    const before = this.rules.forRequest('before', passing.info, passing.body.toString('utf8'));
     this.#note(passing, 'request', { text: passing.body.toString('utf8'), fault: before });
     if (before !== null && !(await this.#mayGoOn(passing, before))) return;
     if (before?.kind === 'duplicate') await this.#sendTwice(passing);
@@ -242,7 +242,7 @@ class RunningProxy implements FaultProxy {
   }
 
   async #finish(passing: Passing, answer: IncomingMessage, body: Buffer): Promise<void> {
-    const after = this.rules.forRequest('after', passing.info);
+    const after = this.rules.forRequest('after', passing.info, passing.body.toString('utf8'));
     const status = answer.statusCode ?? 0;
     this.#note(passing, 'reply', { text: body.toString('utf8'), status, fault: after });
     if (after !== null && !(await this.#mayGoOn(passing, after))) return;

@@ -37,6 +37,10 @@ interface Match {
   /** With subresource: `pods/eviction`. Absent: any. */
   readonly resource?: string;
   readonly name?: string;
+  /** Absent: any. Of a line, the body is empty. */
+  readonly when?: (info: RequestInfo, body: string) => boolean;
+  /** Hears that the rule strikes, before the fault happens. */
+  readonly onStrike?: () => void;
   /** Which matching request, or line, from 1 on; absent: every one. */
   readonly nth?: number;
   /** How many from `nth` on; default 1. */
@@ -73,8 +77,8 @@ export class FaultRules {
   }
 
   /** The fault that a request suffers before or after the server; null: none. */
-  forRequest(on: 'before' | 'after', info: RequestInfo): RequestFault | null {
-    const rule = this.#find((each) => each.on === on && matches(each, info));
+  forRequest(on: 'before' | 'after', info: RequestInfo, body = ''): RequestFault | null {
+    const rule = this.#find((each) => each.on === on && matches(each, info, body));
     return rule === null || rule.on === 'line' ? null : rule.fault;
   }
 
@@ -84,7 +88,7 @@ export class FaultRules {
       (each) =>
         each.on === 'line' &&
         (each.eventType === undefined || each.eventType === eventType) &&
-        matches(each, info),
+        matches(each, info, ''),
     );
     return rule === null || rule.on !== 'line' ? null : rule.fault;
   }
@@ -96,6 +100,7 @@ export class FaultRules {
       entry.seen += 1;
       if (found === null && this.#isDue(entry.rule, entry.seen)) found = entry.rule;
     }
+    found?.onStrike?.();
     return found;
   }
 
@@ -105,7 +110,8 @@ export class FaultRules {
   }
 }
 
-const matches = (rule: Match, info: RequestInfo): boolean =>
+const matches = (rule: Match, info: RequestInfo, body: string): boolean =>
   (rule.verb === undefined || rule.verb === info.verb) &&
   (rule.resource === undefined || rule.resource === info.resource) &&
-  (rule.name === undefined || rule.name === info.name);
+  (rule.name === undefined || rule.name === info.name) &&
+  (rule.when === undefined || rule.when(info, body));
