@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBinaries } from '../rig/toolchain/ensure-binaries.ts';
@@ -13,6 +13,7 @@ export const NAMESPACE = 'homeostat-system';
 
 /** Settings, caches and plugins of whoever runs the tests must not matter. */
 const home = mkdtempSync(join(tmpdir(), 'homeostat-helm-'));
+process.once('exit', () => rmSync(home, { recursive: true, force: true }));
 
 /** Runs helm to its end, whatever its exit code. */
 export const helm = async (args: readonly string[], kubeconfig = ''): Promise<CommandResult> => {

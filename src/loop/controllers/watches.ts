@@ -46,6 +46,8 @@ export class Watches {
         denials.note('list and watch', type.resource, type.group);
       }
       if (note.kind === 'recovered') denials.clear('list and watch', type.resource, type.group);
+      // Versions went back: etcd was restored. Whatever the other collections hold may never have been.
+      if (note.kind === 'regression') this.#relistAll();
       const error = 'error' in note ? { error: String(note.error) } : {};
       log.warn('watch', { entity: type.resource, reason: note.kind, ...error });
     };
@@ -63,6 +65,10 @@ export class Watches {
       for (const tell of this.#listeners) tell(type.resource, object.metadata.namespace ?? '');
     });
     return reflector;
+  }
+
+  #relistAll(): void {
+    for (const each of [...this.#reflectors.values()].flat()) each.relist();
   }
 
   /** Starts everything; resolves when all first lists are in. Rejects only when stopped before. */
