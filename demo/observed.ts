@@ -59,6 +59,11 @@ export interface ObservedIncident {
 export interface ObservedPolicy {
   readonly status?: {
     readonly effectiveMode?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message: string;
+    }[];
     readonly triggers?: readonly {
       readonly name: string;
       readonly state: string;

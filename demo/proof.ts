@@ -2,7 +2,7 @@
 /** The proof: what the API server's own audit log and the records say, row by row. */
 import type { AuditEvent } from '../test/rig/control-plane/audit.ts';
 import type { Narrator } from './narrator.ts';
-import { look, type ObservedAction } from './observed.ts';
+import { look, type ObservedAction, type ObservedPolicy } from './observed.ts';
 import type { Story } from './play.ts';
 import type { Stage } from './stage.ts';
 
@@ -60,6 +60,37 @@ const healRows = (action: ObservedAction, audit: readonly AuditEvent[]): readonl
   ];
 };
 
+/**
+ * Counts evictions from before the user set `mode: Auto`; `null` when nobody did. Both times are the
+ * API server's, in microseconds: the creation time of a record has whole seconds only.
+ */
+export const evictionsBeforeAuto = (audit: readonly AuditEvent[]): number | null => {
+  const goLive = audit.find(
+    ({ verb, objectRef, requestObject }) =>
+      verb === 'patch' &&
+      objectRef?.resource === 'healingpolicies' &&
+      objectRef.subresource === undefined &&
+      JSON.stringify(requestObject).includes('"mode":"Auto"'),
+  );
+  if (goLive === undefined) return null;
+  return audit.filter(
+    (event) =>
+      event.objectRef?.subresource === 'eviction' &&
+      !isDryRun(event) &&
+      event.requestReceivedTimestamp < goLive.requestReceivedTimestamp,
+  ).length;
+};
+
+/** The operator reports each call that the API server forbids in the policy's own conditions. */
+const rightsRow = ({ status }: ObservedPolicy): ProofRow => {
+  const found = status?.conditions?.find(({ type }) => type === 'RBACSatisfied');
+  return {
+    claim: 'the rights of its ServiceAccount sufficed: no call was forbidden',
+    holds: found?.status === 'True',
+    figure: found?.message || (found?.status ?? 'not reported'),
+  };
+};
+
 /** Checks every claim of the story against the cluster. */
 export const prove = async (
   stage: Stage,
@@ -69,20 +100,14 @@ export const prove = async (
   const audit = await stage.cluster.audit.read();
   const seen = await look(stage.cluster);
   const rehearsed = story.simulated[0];
-  const liveBefore = audit.filter(
-    (event) =>
-      rehearsed !== undefined &&
-      isEvictionOf(event, rehearsed.spec.target.name) &&
-      !isDryRun(event) &&
-      event.requestReceivedTimestamp < (story.healed[0]?.metadata.creationTimestamp ?? '9'),
-  );
+  const liveBefore = evictionsBeforeAuto(audit);
   const allLive = audit.filter(
     (event) => event.objectRef?.subresource === 'eviction' && isSuccess(event) && !isDryRun(event),
   );
   return [
     {
       claim: 'DryRun: the plan was rehearsed and nothing was evicted',
-      holds: rehearsed !== undefined && liveBefore.length === 0,
+      holds: rehearsed !== undefined && liveBefore === 0,
       figure: rehearsed?.metadata.name ?? 'no plan',
     },
     ...story.healed.flatMap((action) => healRows(action, audit)),
@@ -96,6 +121,7 @@ export const prove = async (
       holds: seen.pods.every(({ restartCount }) => restartCount === 0),
       figure: `${seen.pods.length} pods`,
     },
+    rightsRow(seen.policy),
     ...(restarts < 3
       ? []
       : [

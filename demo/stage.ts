@@ -3,13 +3,15 @@
  * Where the demo plays: a cluster with a real node where the machine can run one, else with a process
  * node and the operator beside it. Both get the chart; both run the same program.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { ControlPlane } from '../test/rig/control-plane/control-plane.ts';
 import { startControlPlane } from '../test/rig/control-plane/start-control-plane.ts';
 import { nodeAppImage } from '../test/rig/images/node-app-image.ts';
+import {
+  type OperatorProcess,
+  startOperatorProcess,
+} from '../test/rig/operator/operator-process.ts';
 import { startProcessNode } from '../test/rig/process-node/process-node.ts';
 import { canRunRealNode } from '../test/rig/real-node/requirements.ts';
 import { startRealNode } from '../test/rig/real-node/start-real-node.ts';
@@ -144,42 +146,16 @@ const setRealStage = async ({ onProgress }: StageOptions): Promise<Stage> => {
 };
 
 /** Runs the operator beside the cluster with a token of the chart's ServiceAccount. */
-const startOperator = async (
-  cluster: ControlPlane,
-): Promise<{ child: ChildProcess; port: number; logFile: string }> => {
-  const kubeconfig = await cluster.kubeconfigFor({
-    serviceAccount: { namespace: OPERATOR_NAMESPACE, name: RELEASE },
+const startOperator = async (cluster: ControlPlane): Promise<OperatorProcess> =>
+  startOperatorProcess({
+    kubeconfig: await cluster.kubeconfigFor({
+      serviceAccount: { namespace: OPERATOR_NAMESPACE, name: RELEASE },
+    }),
+    namespace: OPERATOR_NAMESPACE,
+    leaseName: RELEASE,
+    logFile: join(cluster.dir, 'operator.log'),
+    watchdog: cluster.watchdog,
   });
-  const logFile = join(cluster.dir, 'operator.log');
-  const child = spawn(
-    process.execPath,
-    [
-      join(ROOT, 'src/main.ts'),
-      `--kubeconfig=${kubeconfig}`,
-      `--namespace=${OPERATOR_NAMESPACE}`,
-      `--lease-name=${RELEASE}`,
-      '--otlp-grpc-address=127.0.0.1:0',
-      '--otlp-http-address=127.0.0.1:0',
-      '--http-address=127.0.0.1:0',
-    ],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...cluster.watchdog.environment },
-    },
-  );
-  const log = createWriteStream(logFile);
-  const port = await new Promise<number>((resolve, reject) => {
-    let text = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      log.write(chunk);
-      text = (text + chunk.toString()).slice(-65_536);
-      const found = /otlp http ([0-9]+)/.exec(text);
-      if (found !== null) resolve(Number(found[1]));
-    });
-    child.once('exit', (code) => reject(new Error(`the operator ended with ${code}:\n${text}`)));
-  });
-  return { child, port, logFile };
-};
 
 const setProcessStage = async ({ onProgress }: StageOptions): Promise<Stage> => {
   const cluster = await startControlPlane({ name: 'demo', onProgress });
@@ -190,19 +166,22 @@ const setProcessStage = async ({ onProgress }: StageOptions): Promise<Stage> => 
       onProgress,
     });
     await helmInstall(cluster, ['replicas=0']);
-    const { child, port, logFile } = await startOperator(cluster);
+    const operator = await startOperator(cluster);
     onProgress(
       "chart installed with replicas=0; the operator runs beside the cluster with the chart's ServiceAccount",
     );
     return {
       kind: 'process',
       cluster,
-      endpoint: `http://127.0.0.1:${port}`,
-      operatorLogs: async () => (await runCommand('tail', ['-n', '200', logFile])).stdout,
+      endpoint: `http://127.0.0.1:${operator.ports.http}`,
+      operatorLogs: async () =>
+        operator
+          .log()
+          .slice(-200)
+          .map((line) => JSON.stringify(line))
+          .join('\n'),
       stop: async () => {
-        const gone = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGTERM');
-        await gone;
+        await operator.stop();
         await node.stop();
         await cluster.stop();
       },
