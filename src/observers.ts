@@ -2,6 +2,7 @@
 /** What the parts tell about themselves, turned into metrics, logs and Events. */
 import type { HealingAction } from './api/healing-action.ts';
 import type { EventSink } from './domain/cluster.ts';
+import type { Evidence } from './domain/evidence.ts';
 import type { ExecutionObserver } from './execute/ports.ts';
 import { phaseOf } from './execute/record.ts';
 import type { Log } from './instrumentation/log.ts';
@@ -26,6 +27,15 @@ export const observeRequest = (metrics: Metrics, entry: RequestLogEntry): void =
   if (entry.method !== 'WATCH')
     metrics.apiSeconds.observe({ verb: entry.method }, entry.durationMs / 1000);
 };
+
+/** Counts the evidence of each analysis round. */
+export const observeEvidence =
+  (metrics: Metrics) =>
+  (found: readonly Evidence[]): void => {
+    for (const { detector, classification } of found) {
+      metrics.evidence.inc({ detector, classification });
+    }
+  };
 
 /** Counts decisions and outcomes. */
 export const observeLoop = (metrics: Metrics): LoopObserver => ({

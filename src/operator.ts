@@ -16,7 +16,7 @@ import { createClusterState } from './loop/cluster-state.ts';
 import { takeLeaderLabel } from './loop/controllers/leader-label.ts';
 import type { Watches } from './loop/controllers/watches.ts';
 import { Loop } from './loop/loop.ts';
-import { observeExecution, observeLoop } from './observers.ts';
+import { observeEvidence, observeExecution, observeLoop } from './observers.ts';
 import { judge } from './plan/judge.ts';
 import { strategies } from './plan/strategies/index.ts';
 import { type Probes, startHttp } from './serve/http.ts';
@@ -147,6 +147,7 @@ export const startOperator = async (
   const tracer =
     config.traceEndpoint === '' ? noTracer : await createTracer(config.traceEndpoint, identity);
   const telemetry = await startTelemetry({ config, clock, log });
+  telemetry.analysis.onEvidence(observeEvidence(metrics));
   const parts: Parts = { config, log, metrics, tracer, telemetry };
   const term = {
     onStartedLeading: async (epoch: number, signal: AbortSignal) => {
@@ -160,6 +161,7 @@ export const startOperator = async (
     onStoppedLeading: (reason: StopReason) => {
       log.info('no longer leading', { reason });
       metrics.leader.set(0);
+      metrics.epoch.set(0);
     },
   };
   const access = createClusterAccess({

@@ -5,6 +5,13 @@ import { chartReadme } from './chart-readme.ts';
 import { crds } from './crds.ts';
 import type { Generator } from './generator.ts';
 import { manifestCrds } from './manifest-crds.ts';
+import { referenceActions } from './reference-actions.ts';
+import { referenceConfiguration } from './reference-configuration.ts';
+import { referenceDetectors } from './reference-detectors.ts';
+import { referenceErrors } from './reference-errors.ts';
+import { referenceEvents } from './reference-events.ts';
+import { referenceGuards } from './reference-guards.ts';
+import { referenceMetrics } from './reference-metrics.ts';
 import { specDocs } from './spec-docs.ts';
 
 /** Every generator, sorted by id. */
@@ -14,5 +21,12 @@ export const generators = [
   chartReadme,
   crds,
   manifestCrds,
+  referenceActions,
+  referenceConfiguration,
+  referenceDetectors,
+  referenceErrors,
+  referenceEvents,
+  referenceGuards,
+  referenceMetrics,
   specDocs,
 ] as const satisfies readonly Generator[];

@@ -4,15 +4,9 @@ import type { Kind } from '../../src/api/kinds.ts';
 import { GROUP, VERSION } from '../../src/api/scalars.ts';
 import type { StructuralSchema } from '../../src/api/structural-schema.ts';
 import type { Generator } from './generator.ts';
+import { table } from './markdown.ts';
 import { registeredKinds } from './registered.ts';
 import { fieldRows, ruleRows } from './schema-rows.ts';
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-
-const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [heads, heads.map(() => '---'), ...rows]
-    .map((row) => `| ${row.map(cell).join(' | ')} |`)
-    .join('\n');
 
 const fieldTable = (schema: StructuralSchema, path: string): string =>
   table(
