@@ -12,6 +12,7 @@ import { createClusterPort } from './kube/cluster-port.ts';
 import type { Endpoint } from './kube/credentials.ts';
 import { EventRecorder } from './kube/events.ts';
 import { LeaseElection, type LeaseOptions } from './kube/lease.ts';
+import { requestTarget } from './kube/request-target.ts';
 import { createTransport, type Transport } from './kube/transport.ts';
 import { Watches } from './loop/controllers/watches.ts';
 import { Denials } from './loop/denials.ts';
@@ -96,23 +97,28 @@ export const createClusterAccess = (options: ClusterAccessOptions): ClusterAcces
     epoch: () => election.epoch(),
     mayWrite: () => election.mayWrite(),
   };
+  // Heard of every answer, so that no missing right goes unreported, whoever made the call.
+  const denials = new Denials(clock, (sentence) =>
+    log.error('the API server forbids a call', { detail: sentence }),
+  );
   const transport = createTransport({
     endpoint,
     clock,
     userAgent: () => `homeostat/${VERSION} (${identity}; epoch=${leadership.epoch() ?? 0})`,
-    requestLog: (entry) => observeRequest(metrics, entry),
+    requestLog: (entry) => {
+      observeRequest(metrics, entry);
+      const target = requestTarget(entry.method, entry.path);
+      if (target !== null) denials.answered(target, entry.status);
+    },
   });
-  const denials = new Denials(clock, (sentence) =>
-    log.error('the API server forbids a call', { detail: sentence }),
-  );
   const writeDeadlineMs = config.leaseDuration / 5;
   const guard: Guard = {
     writeDeadlineMs,
     signal: new AbortController().signal,
     check: () => election.fence().check(),
   };
-  const watched = denials.watch(createClusterPort(transport, guard));
-  const cluster = scopedLists(traced(watched, tracer), config.watchNamespaces);
+  const port = createClusterPort(transport, guard);
+  const cluster = scopedLists(traced(port, tracer), config.watchNamespaces);
   const election = createElection(options, transport, () => highestRecordEpoch({ cluster, clock }));
   return {
     transport,
@@ -127,7 +133,7 @@ export const createClusterAccess = (options: ClusterAccessOptions): ClusterAcces
       instance: identity,
       guard: () => (election.epoch() === null ? null : election.fence()),
     }),
-    watches: new Watches({ transport, clock, log, denials, namespaces: config.watchNamespaces }),
+    watches: new Watches({ transport, clock, log, namespaces: config.watchNamespaces }),
     denials,
     writeDeadlineMs,
   };

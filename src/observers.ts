@@ -7,21 +7,15 @@ import type { ExecutionObserver } from './execute/ports.ts';
 import { phaseOf } from './execute/record.ts';
 import type { Log } from './instrumentation/log.ts';
 import type { Metrics } from './instrumentation/metrics.ts';
+import { requestTarget } from './kube/request-target.ts';
 import type { RequestLogEntry } from './kube/transport.ts';
 import type { LoopObserver } from './loop/ports.ts';
-
-/** Plural resource in a request path, so that the label has few values. */
-const resourceOf = (path: string): string => {
-  const parts = path.split('/').filter((part) => part !== '');
-  const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
-  return (rest[0] === 'namespaces' && rest.length > 2 ? rest[2] : rest[0]) ?? '';
-};
 
 /** Counts one attempt of a request to the API server. */
 export const observeRequest = (metrics: Metrics, entry: RequestLogEntry): void => {
   metrics.apiRequests.inc({
     verb: entry.method,
-    resource: resourceOf(entry.path),
+    resource: requestTarget(entry.method, entry.path)?.resource.split('/')[0] ?? '',
     code: entry.status === 0 ? entry.reason : String(entry.status),
   });
   if (entry.method !== 'WATCH')

@@ -15,6 +15,7 @@ import type { StopReason } from './kube/lease.ts';
 import { createClusterState } from './loop/cluster-state.ts';
 import { takeLeaderLabel } from './loop/controllers/leader-label.ts';
 import type { Watches } from './loop/controllers/watches.ts';
+import { holdBackForbidden } from './loop/hold-back.ts';
 import { Loop } from './loop/loop.ts';
 import { observeEvidence, observeExecution, observeLoop } from './observers.ts';
 import { judge } from './plan/judge.ts';
@@ -26,6 +27,7 @@ const ROUND_MS = 1_000;
 /** Changes that come in a burst are looked at together. */
 const DEBOUNCE_MS = 100;
 const LABEL_RETRY_MS = 1_000;
+const MAX_LABEL_RETRY_MS = 30_000;
 const clock = systemClock;
 
 /** A running operator. */
@@ -85,7 +87,7 @@ const createLoop = (
     {
       clock,
       state: createClusterState(watches.raw),
-      cluster,
+      cluster: holdBackForbidden(cluster, clock),
       analysis,
       leadership,
       execution,
@@ -105,16 +107,21 @@ const createLoop = (
   );
 };
 
-const probes = ({ metrics, telemetry }: Parts, { election, watches }: ClusterAccess): Probes => ({
+const probes = (
+  { metrics, telemetry }: Parts,
+  { election, watches, denials }: ClusterAccess,
+): Probes => ({
   healthy: () =>
     election.isOverdue
       ? { ok: false, message: 'the lease is overdue and this process still runs' }
       : { ok: true, message: 'ok' },
   ready: () => {
     const missing = watches.missing();
+    const forbidden = denials.list();
+    const rights = forbidden.length > 0 ? `; it ${forbidden.join('; ')}` : '';
     return missing.length > 0
-      ? { ok: false, message: `waiting for the first list of: ${missing.join(', ')}` }
-      : { ok: true, message: 'ok' };
+      ? { ok: false, message: `waiting for the first list of: ${missing.join(', ')}${rights}` }
+      : { ok: true, message: `ok${rights}` };
   },
   metrics: async () => {
     for (const [name, value] of Object.entries(await telemetry.counters())) {
@@ -127,9 +134,10 @@ const probes = ({ metrics, telemetry }: Parts, { election, watches }: ClusterAcc
 /** Labels the own pod as the leader's, again and again until it is done. */
 const labelUntilDone = async (parts: Parts, access: ClusterAccess, signal: AbortSignal) => {
   const { namespace, podName } = parts.config;
-  while (podName !== '' && !signal.aborted) {
+  for (let pauseMs = LABEL_RETRY_MS; podName !== '' && !signal.aborted; ) {
     if (await takeLeaderLabel(access.cluster, parts.log, { namespace, podName })) return;
-    await clock.sleep(LABEL_RETRY_MS, signal);
+    await clock.sleep(pauseMs, signal);
+    pauseMs = Math.min(MAX_LABEL_RETRY_MS, pauseMs * 2);
   }
 };
 

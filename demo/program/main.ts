@@ -8,12 +8,16 @@
  * - `warmup` grows by GROW_BYTES with time constant GROW_SECONDS: no bug.
  * - `load`   holds memory in proportion to the rate of its requests: no bug.
  *
+ * With GROW_AFTER_SECONDS the growth of `cache` and `warmup` begins later; with JITTER_BYTES what it
+ * holds wanders by up to so much, the same way for the same SEED.
+ *
  * Memory is anonymous and touched. It stops on SIGTERM within a second.
  */
 import { createServer } from 'node:http';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { detectResources, envDetector } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import { seededRandom } from '../../test/rig/seeded-random.ts';
 import { Blocks, workingSetBytes } from './memory.ts';
 
 const number = (name: string, fallback: number): number => {
@@ -28,6 +32,9 @@ const baseBytes = number('BASE_BYTES', 60 * 2 ** 20);
 const leakBytes = number('LEAK_BYTES', 100 * 2 ** 10);
 const growBytes = number('GROW_BYTES', 64 * 2 ** 20);
 const growSeconds = number('GROW_SECONDS', 60);
+const growAfterSeconds = number('GROW_AFTER_SECONDS', 0);
+const jitterBytes = number('JITTER_BYTES', 0);
+const random = seededRandom(number('SEED', 1));
 const bytesPerRequestRate = number('BYTES_PER_REQUEST_RATE', 2 ** 20);
 const exportIntervalMs = number('EXPORT_INTERVAL_MS', 400);
 
@@ -37,8 +44,9 @@ const startedAt = performance.now();
 let requests = 0;
 let requestRate = 0;
 
-/** Bytes that the mode wants beside the base and what was leaked, `seconds` after the start. */
-const wantedBytes = (seconds: number): number => {
+/** Bytes that the mode wants beside the base and what was leaked, `age` seconds after the start. */
+const wantedBytes = (age: number): number => {
+  const seconds = Math.max(0, age - growAfterSeconds);
   switch (mode) {
     case 'cache':
       return growBytes * Math.min(1, seconds / growSeconds);
@@ -58,9 +66,9 @@ setInterval(() => {
   // The rate is smoothed over about two seconds: a pool does not follow each single request.
   requestRate += ((requests - requestsBefore) / (TICK_MS / 1000) - requestRate) * 0.1;
   requestsBefore = requests;
-  ballast.approach(
-    Math.max(0, baseBytes - overhead) + wantedBytes((performance.now() - startedAt) / 1000),
-  );
+  const jitter = jitterBytes * random();
+  const age = (performance.now() - startedAt) / 1000;
+  ballast.approach(Math.max(0, baseBytes - overhead) + wantedBytes(age) + jitter);
 }, TICK_MS);
 
 const provider = new MeterProvider({

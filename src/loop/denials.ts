@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock, MonoMs } from '../domain/clock.ts';
-import type { ClusterPort } from '../domain/cluster.ts';
 
 /** A call that is refused again and again is repeated within this time; later it counts as mended. */
 const MEMORY_MS = 120_000;
+/** Namespaces that are remembered for one call; of more the first are kept. */
+const MAX_NAMESPACES = 256;
+
+/** A call in the words of RBAC rules. */
+export interface Call {
+  readonly verb: string;
+  /** Plural, with the subresource after a slash. */
+  readonly resource: string;
+  readonly group: string;
+  readonly namespace: string;
+}
+
+const sentenceOf = ({ verb, resource, group }: Call): string =>
+  `may not ${verb} ${group === '' ? resource : `${resource}.${group}`}`;
 
 /**
  * Remembers which calls the API server forbids, so that a missing right is reported by name wherever
@@ -12,7 +25,8 @@ const MEMORY_MS = 120_000;
 export class Denials {
   readonly #clock: Clock;
   readonly #onNew: (sentence: string) => void;
-  readonly #seen = new Map<string, MonoMs>();
+  /** By sentence, then by namespace: a right that is there in one may be missing in another. */
+  readonly #seen = new Map<string, Map<string, MonoMs>>();
 
   /** @param onNew called once for each right that is found missing */
   constructor(clock: Clock, onNew: (sentence: string) => void) {
@@ -20,38 +34,36 @@ export class Denials {
     this.#onNew = onNew;
   }
 
-  /** Notes a refusal with 403. */
-  note(verb: string, resource: string, group: string): void {
-    const sentence = `may not ${verb} ${group === '' ? resource : `${resource}.${group}`}`;
-    if (!this.#seen.has(sentence)) this.#onNew(sentence);
-    this.#seen.set(sentence, this.#clock.monoMs());
-  }
-
-  /** Notes that a call is permitted again. */
-  clear(verb: string, resource: string, group: string): void {
-    this.#seen.delete(`may not ${verb} ${group === '' ? resource : `${resource}.${group}`}`);
+  /** Notes what became of a call: 403 is a denial, success says that it is permitted. */
+  answered(call: Call, status: number): void {
+    const sentence = sentenceOf(call);
+    if (status === 403) this.#note(sentence, call.namespace);
+    else if (status >= 200 && status < 300) this.#clear(sentence, call.namespace);
   }
 
   /** The rights that are missing now, sorted. */
   list(): readonly string[] {
     const nowMs = this.#clock.monoMs();
-    for (const [sentence, atMs] of this.#seen) {
-      if (nowMs - atMs > MEMORY_MS) this.#seen.delete(sentence);
+    for (const [sentence, namespaces] of this.#seen) {
+      for (const [namespace, atMs] of namespaces) {
+        if (nowMs - atMs > MEMORY_MS) this.#clear(sentence, namespace);
+      }
     }
     return [...this.#seen.keys()].sort();
   }
 
-  /** Wraps a port so that every refusal with 403 is noted, and every success clears it. */
-  watch(cluster: ClusterPort): ClusterPort {
-    return {
-      send: async (request, signal) => {
-        const reply = await cluster.send(request, signal);
-        const { verb, resource, subresource, group } = request;
-        const path = subresource === undefined ? resource : `${resource}/${subresource}`;
-        if (reply.kind === 'refused' && reply.status === 403) this.note(verb, path, group);
-        if (reply.kind === 'ok') this.clear(verb, path, group);
-        return reply;
-      },
-    };
+  #note(sentence: string, namespace: string): void {
+    const namespaces = this.#seen.get(sentence) ?? new Map<string, MonoMs>();
+    if (namespaces.size === 0) this.#onNew(sentence);
+    if (namespaces.size < MAX_NAMESPACES || namespaces.has(namespace)) {
+      namespaces.set(namespace, this.#clock.monoMs());
+    }
+    this.#seen.set(sentence, namespaces);
+  }
+
+  #clear(sentence: string, namespace: string): void {
+    const namespaces = this.#seen.get(sentence);
+    namespaces?.delete(namespace);
+    if (namespaces?.size === 0) this.#seen.delete(sentence);
   }
 }

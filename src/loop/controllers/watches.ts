@@ -2,20 +2,17 @@
 /** The reflectors of everything that the loop watches, and what the loop reads of them. */
 import type { Clock } from '../../domain/clock.ts';
 import type { Log } from '../../instrumentation/log.ts';
-import { ApiError } from '../../kube/api-error.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import type { ReflectorNote } from '../../kube/reflector-options.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import type { Transport } from '../../kube/transport.ts';
 import { type RawObjects, WATCHED, type WatchedResource } from '../cluster-state.ts';
-import type { Denials } from '../denials.ts';
 
 /** What the watches are made of. */
 export interface WatchesOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
-  readonly denials: Denials;
   /** Namespaces to watch; empty: all. */
   readonly namespaces: readonly string[];
 }
@@ -40,12 +37,8 @@ export class Watches {
   }
 
   #reflector(type: ResourceType & { resource: WatchedResource }, namespace: string): Reflector {
-    const { transport, clock, log, denials } = this.#options;
+    const { transport, clock, log } = this.#options;
     const onNote = (note: ReflectorNote): void => {
-      if (note.kind === 'degraded' && note.error instanceof ApiError && note.error.code === 403) {
-        denials.note('list and watch', type.resource, type.group);
-      }
-      if (note.kind === 'recovered') denials.clear('list and watch', type.resource, type.group);
       // Versions went back: etcd was restored. Whatever the other collections hold may never have been.
       if (note.kind === 'regression') this.#relistAll();
       const error = 'error' in note ? { error: String(note.error) } : {};
