@@ -22,8 +22,8 @@ export class Driver {
   #underWay = 0;
   #sent = 0;
   #since = 0;
-  /** Resident memory that the driven pod reported last, in bytes; `null`: nothing was heard of it. */
-  rssBytes: number | null = null;
+  /** Memory that the driven pod reported last, in bytes; `null`: nothing was heard of it. */
+  usedBytes: number | null = null;
 
   constructor(requestsPerSecond: number) {
     this.#requestsPerSecond = requestsPerSecond;
@@ -37,7 +37,7 @@ export class Driver {
   /** Turns to a pod; `null` stops. */
   drive(pod: DrivenPod | null): void {
     this.#pod = pod;
-    this.rssBytes = null;
+    this.usedBytes = null;
     this.#sent = 0;
     this.#since = performance.now();
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -69,7 +69,7 @@ export class Driver {
   #heard(pod: DrivenPod, body: string): void {
     if (pod.uid !== this.#pod?.uid) return;
     try {
-      this.rssBytes = (JSON.parse(body) as { rssBytes: number }).rssBytes;
+      this.usedBytes = (JSON.parse(body) as { usedBytes: number }).usedBytes;
     } catch {
       // A pod that is being killed may answer half a line.
     }

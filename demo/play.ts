@@ -152,16 +152,16 @@ export class Play {
   }
 
   #tell(seen: Look): void {
-    const { rssBytes, pod } = this.#driver;
+    const { usedBytes, pod } = this.#driver;
     if (
       pod !== null &&
-      rssBytes !== null &&
+      usedBytes !== null &&
       performance.now() - this.#memoryToldAt > MEMORY_LINE_MS
     ) {
       this.#memoryToldAt = performance.now();
       this.#narrator.say(
         'workload',
-        `${pod.name} holds ${mebibytes(rssBytes)} of ${mebibytes(LEAK.limitBytes)}`,
+        `${pod.name} holds ${mebibytes(usedBytes)} of ${mebibytes(LEAK.limitBytes)}`,
       );
     }
     for (const trigger of seen.policy.status?.triggers ?? []) {

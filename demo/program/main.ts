@@ -102,8 +102,9 @@ const server = createServer((request, response) => {
     requests += 1;
     if (mode === 'leak') leaked.grow(leakBytes);
   }
-  const rssBytes = process.memoryUsage.rss();
-  response.end(`${JSON.stringify({ mode, requests, leakedBytes: leaked.bytes, rssBytes })}\n`);
+  // What the limit is held against: the working set in a container, the resident set elsewhere.
+  const usedBytes = workingSetBytes() ?? process.memoryUsage.rss();
+  response.end(`${JSON.stringify({ mode, requests, leakedBytes: leaked.bytes, usedBytes })}\n`);
   if (isWork) {
     duration.record((performance.now() - begun) / 1000, {
       'http.request.method': request.method ?? 'GET',
