@@ -7,6 +7,7 @@ import { highestRecordEpoch } from './execute/adopt.ts';
 import type { Log } from './instrumentation/log.ts';
 import type { Metrics } from './instrumentation/metrics.ts';
 import type { DecisionTracer } from './instrumentation/trace.ts';
+import { tracedPort } from './instrumentation/traced-port.ts';
 import type { Guard } from './kube/apply.ts';
 import { createClusterPort } from './kube/cluster-port.ts';
 import type { Endpoint } from './kube/credentials.ts';
@@ -44,20 +45,6 @@ export interface ClusterAccess {
   readonly denials: Denials;
   readonly writeDeadlineMs: number;
 }
-
-/** Makes each request a span of the decision that it belongs to. */
-const traced = (cluster: ClusterPort, tracer: DecisionTracer): ClusterPort => ({
-  send: async (request, signal) => {
-    const { verb, resource, subresource, name = '', dryRun = false } = request;
-    const path = subresource === undefined ? resource : `${resource}/${subresource}`;
-    const span = tracer
-      .current()
-      .child(`${verb} ${path}`, { 'k8s.object.name': name, 'k8s.dry_run': dryRun });
-    const reply = await cluster.send(request, signal);
-    span.end({ ok: reply.kind === 'ok', message: reply.kind });
-    return reply;
-  },
-});
 
 const createElection = (
   options: ClusterAccessOptions,
@@ -118,7 +105,7 @@ export const createClusterAccess = (options: ClusterAccessOptions): ClusterAcces
     check: () => election.fence().check(),
   };
   const port = createClusterPort(transport, guard);
-  const cluster = scopedLists(traced(port, tracer), config.watchNamespaces);
+  const cluster = scopedLists(tracedPort(port, tracer), config.watchNamespaces);
   const election = createElection(options, transport, () => highestRecordEpoch({ cluster, clock }));
   return {
     transport,

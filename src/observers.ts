@@ -4,9 +4,10 @@ import type { HealingAction } from './api/healing-action.ts';
 import type { EventSink } from './domain/cluster.ts';
 import type { Evidence } from './domain/evidence.ts';
 import type { ExecutionObserver } from './execute/ports.ts';
-import { phaseOf } from './execute/record.ts';
+import { isOpen, phaseOf } from './execute/record.ts';
 import type { Log } from './instrumentation/log.ts';
 import type { Metrics } from './instrumentation/metrics.ts';
+import type { DecisionSpan, DecisionTracer } from './instrumentation/trace.ts';
 import { requestTarget } from './kube/request-target.ts';
 import type { RequestLogEntry } from './kube/transport.ts';
 import type { LoopObserver } from './loop/ports.ts';
@@ -60,17 +61,56 @@ const eventOf = (record: HealingAction): { reason: string; note: string; isWarni
   };
 };
 
-/** Logs each change of phase and tells it as an Event on the target. */
+/**
+ * Writes each change of phase into the trace of its decision, and the verification as a span of it,
+ * from the replacement being Ready to the verdict.
+ */
+export const tracePhases = (
+  tracer: DecisionTracer,
+): Required<Pick<ExecutionObserver, 'phaseChanged'>> => {
+  const verifications = new Map<string, DecisionSpan>();
+  return {
+    phaseChanged: (record, previous) => {
+      const { uid, name } = record.metadata;
+      const phase = phaseOf(record);
+      const { reason = '', message = '', verification } = record.status ?? {};
+      tracer.current().event('phase', {
+        'homeostat.action': name,
+        'homeostat.phase': phase,
+        'homeostat.phase.previous': previous ?? '',
+        'homeostat.reason': reason,
+      });
+      if (phase === 'Verifying') {
+        verifications.set(uid, tracer.current().child('verify', { 'homeostat.action': name }));
+      }
+      if (isOpen(record)) return;
+      const span = verifications.get(uid);
+      verifications.delete(uid);
+      span?.event('verdict', {
+        'homeostat.verdict': verification?.verdict ?? '',
+        'homeostat.samples': verification?.samples ?? 0,
+        'homeostat.time_to_oom.before': verification?.beforeTimeToOom ?? '',
+        'homeostat.time_to_oom.after': verification?.afterTimeToOom ?? '',
+      });
+      span?.end({ ok: phase === 'Succeeded', message });
+    },
+  };
+};
+
+/** Logs each change of phase, traces it, and tells it as an Event on the target. */
 export const observeExecution = ({
   metrics,
   log,
   events,
+  traces,
 }: {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly events: EventSink;
+  readonly traces: ReturnType<typeof tracePhases>;
 }): ExecutionObserver => ({
   phaseChanged: (record, previous) => {
+    traces.phaseChanged(record, previous);
     const { target, cause } = record.spec;
     const phase = phaseOf(record);
     const { reason, note, isWarning } = eventOf(record);

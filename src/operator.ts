@@ -78,7 +78,7 @@ const createLoop = (
       leadership,
       metrics: resourceMetrics,
       judge,
-      observer: observeExecution({ metrics, log, events }),
+      observer: observeExecution({ metrics, log, events, traces: tracePhases(tracer) }),
       podsChanged: (namespace, signal) => watches.podsChanged(namespace, signal),
     },
     { operatorNamespace: config.namespace, operatorMaxMode: config.maxMode, writeDeadlineMs },

@@ -158,7 +158,15 @@ export class Healing {
       'k8s.namespace.name': namespace,
       'k8s.pod.name': name,
     });
-    span.event('trigger', { detector: evidence.detector, summary: evidence.summary });
+    span.event('trigger', {
+      'homeostat.detector': evidence.detector,
+      'homeostat.summary': evidence.summary,
+      'homeostat.samples': evidence.samples,
+    });
+    span.event('diagnosis', {
+      'homeostat.cause': plan.diagnosis.cause,
+      'homeostat.container': plan.diagnosis.subject.container,
+    });
     const startedAtMs = clock.monoMs();
     const submission = await span.run(() => execution.submit(plan));
     const keys = { incident: plan.incident, entity: `${namespace}/${name}`, traceId: span.traceId };
@@ -173,15 +181,16 @@ export class Healing {
       this.#parts.drives.start(submission.record, signal, span);
       return;
     }
-    this.#notActed(policy, plan, submission);
-    span.end({ ok: submission.kind === 'observed', message: submission.kind });
+    const reason = this.#notActed(policy, plan, submission);
+    span.end({ ok: submission.kind === 'observed', message: `${submission.kind} ${reason}` });
   }
 
+  /** Returns the reason. */
   #notActed(
     policy: HealingPolicy,
     plan: Plan,
     submission: Exclude<Submission, { kind: 'recorded' }>,
-  ): void {
+  ): string {
     const { clock, observer, log } = this.#ports;
     const [refusal, retryAfterMs] = refusalOf(submission);
     observer?.decided?.(submission.kind, refusal.reason);
@@ -191,7 +200,7 @@ export class Healing {
       retryAfterMs,
       clock.monoMs(),
     );
-    if (!isNew) return;
+    if (!isNew) return refusal.reason;
     const { pod } = plan.target;
     log.info('plan not carried out', {
       incident: plan.incident,
@@ -206,6 +215,7 @@ export class Healing {
       note: refusal.message.slice(0, 1024),
       regarding: { apiVersion: 'v1', kind: 'Pod', ...pod },
     });
+    return refusal.reason;
   }
 }
 

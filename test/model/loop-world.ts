@@ -11,10 +11,12 @@ import type { ApiReply, ClusterPort, EventSink } from '../../src/domain/cluster.
 import type { GaugePoint } from '../../src/domain/telemetry.ts';
 import { Executor } from '../../src/execute/executor.ts';
 import { silentLog } from '../../src/instrumentation/log.ts';
-import { noTracer } from '../../src/instrumentation/trace.ts';
+import { type DecisionTracer, noTracer } from '../../src/instrumentation/trace.ts';
+import { tracedPort } from '../../src/instrumentation/traced-port.ts';
 import { ResourceMetricsStore } from '../../src/knowledge/resource-metrics.ts';
 import { createClusterState, type RawObjects, WATCHED } from '../../src/loop/cluster-state.ts';
 import { Loop } from '../../src/loop/loop.ts';
+import { tracePhases } from '../../src/observers.ts';
 import { judge } from '../../src/plan/judge.ts';
 import { strategies } from '../../src/plan/strategies/index.ts';
 import { ModelApiServer, type ModelObject } from './api-server.ts';
@@ -39,6 +41,8 @@ export interface LoopWorldOptions {
   readonly roundMs?: number;
   /** Bytes that telemetry says of a pod that really holds `bytes`; the default tells the truth. */
   readonly tell?: (pod: ModelObject, bytes: number) => number;
+  /** Traces of the decisions; none by default. */
+  readonly tracer?: DecisionTracer;
 }
 
 const policySpec = (change: Readonly<Record<string, unknown>>) =>
@@ -91,10 +95,14 @@ export class LoopWorld {
       memoryBytes: ({ uid }) => this.#memory(uid),
     });
     const leadership = new ModelLeadership(this.clock, 'operator-a', 1);
-    const cluster = this.#withMetrics(this.server.portFor('operator-a'));
+    const { tracer = noTracer } = options;
+    const cluster = tracedPort(this.#withMetrics(this.server.portFor('operator-a')), tracer);
     const metrics = new ResourceMetricsStore();
     const execution = new Executor(
-      { cluster, analysis: this.#analysis, clock: this.clock, leadership, metrics, judge },
+      {
+        ...{ cluster, analysis: this.#analysis, clock: this.clock, leadership, metrics, judge },
+        observer: tracePhases(tracer),
+      },
       { operatorNamespace: 'homeostat-system', operatorMaxMode: 'Auto', writeDeadlineMs: 3_000 },
     );
     this.loop = new Loop(
@@ -109,7 +117,7 @@ export class LoopWorld {
         metrics,
         strategies,
         log: silentLog,
-        tracer: noTracer,
+        tracer,
         denials: () => [],
       },
       { operatorMaxMode: 'Auto', resourceMetricsIntervalMs: METRICS_MS },
