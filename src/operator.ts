@@ -17,7 +17,7 @@ import { takeLeaderLabel } from './loop/controllers/leader-label.ts';
 import type { Watches } from './loop/controllers/watches.ts';
 import { holdBackForbidden } from './loop/hold-back.ts';
 import { Loop } from './loop/loop.ts';
-import { observeEvidence, observeExecution, observeLoop } from './observers.ts';
+import { observeEvidence, observeExecution, observeLoop, tracePhases } from './observers.ts';
 import { judge } from './plan/judge.ts';
 import { strategies } from './plan/strategies/index.ts';
 import { type Probes, startHttp } from './serve/http.ts';
