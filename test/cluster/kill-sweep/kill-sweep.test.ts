@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEvent } from '../../rig/control-plane/audit.ts';
 import type { ControlPlane } from '../../rig/control-plane/control-plane.ts';
 import { startControlPlane } from '../../rig/control-plane/start-control-plane.ts';
-import { type Seat, takeSeat } from '../../rig/leaky-shop/seat.ts';
+import { bundleOperator, type Seat, takeSeats } from '../../rig/leaky-shop/seat.ts';
 import { openShop, type Shop } from '../../rig/leaky-shop/shop.ts';
 import { Player, type Round, type Strike } from './rounds.ts';
 import { enumerateWrites, evictionsByUid, isAccepted, resourceOf } from './writes.ts';
@@ -14,7 +14,10 @@ const MINUTE = 60_000;
 const SEATS = 4;
 /** How often a write that did not come by is waited for in a further round. */
 const TRIES = 3;
-/** Writes without which there is no healing: a run that lacks one of them proves nothing. */
+/**
+ * Writes of every healing: a sweep that does not strike each of them proves nothing. The other writes
+ * are views, which a run may skip: when two things happen within one round, the first is not written.
+ */
 const INDISPENSABLE = [
   'create incidents',
   'patch incidents/status Mitigating',
@@ -73,14 +76,13 @@ const faultsOf = ({ failure, outcome, target }: Round): readonly string[] => {
 
 let cluster: ControlPlane;
 let shop: Shop;
-const seats: Seat[] = [];
+let seats: readonly Seat[] = [];
 beforeAll(async () => {
   cluster = await startControlPlane({ name: 'kill-sweep', kwok: true, fsync: true });
   await cluster.addKwokNodes(2, { capacity: { cpu: '64', memory: '256Gi', pods: '500' } });
   shop = await openShop(cluster);
-  for (let number = 0; number < SEATS; number += 1) {
-    seats.push(await takeSeat(cluster, shop, number));
-  }
+  const main = await bundleOperator(cluster);
+  seats = await takeSeats(cluster, shop, { count: SEATS, main });
 }, 20 * MINUTE);
 afterAll(async () => {
   await Promise.all(seats.map((seat) => seat.stop()));
@@ -110,7 +112,8 @@ const sweep = async (
   const rounds: Round[] = [];
   const work = async (player: Player): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const round = await player.play(next.strike);
+      // What only a new process writes does not come by in one that runs already.
+      const round = await player.play(next.strike, next.tries > 1);
       say(row(round));
       rounds.push(round);
       const isMissed = round.failure === '' && !round.wasStruck;
@@ -149,8 +152,9 @@ describe('kill sweep', () => {
         rounds.filter(({ wasStruck }) => wasStruck).map(({ strike }) => describeStrike(strike!)),
       );
       const missed = strikes.filter((strike) => !struck.has(describeStrike(strike)));
-      for (const strike of missed) say(`never came by again: ${describeStrike(strike)}`);
-      expect(missed.filter(({ write }) => always.has(write))).toEqual([]);
+      for (const strike of missed)
+        say(`did not come by in ${TRIES} rounds: ${describeStrike(strike)}`);
+      expect(missed.filter(({ write }) => INDISPENSABLE.includes(write))).toEqual([]);
       expect(
         rounds.flatMap((round) => faultsOf(round).map((what) => [round.strike, what])),
       ).toEqual([]);

@@ -2,10 +2,9 @@
 // One round: a workload leaks, the operator heals it, and if a strike is given it is killed on the way
 // and started again. The process that ends a round begins the next.
 import type { ControlPlane } from '../../rig/control-plane/control-plane.ts';
-import type { ShopPod } from '../../rig/leaky-shop/leak.ts';
-import { shopPolicy } from '../../rig/leaky-shop/manifests.ts';
 import { type Outcome, type Seat, TERMINAL } from '../../rig/leaky-shop/seat.ts';
 import type { Shop } from '../../rig/leaky-shop/shop.ts';
+import { type Stock, Stockroom } from '../../rig/leaky-shop/stockroom.ts';
 import type { OperatorProcess } from '../../rig/operator/operator-process.ts';
 import { keyOfRequest } from './writes.ts';
 
@@ -45,31 +44,29 @@ const hasEnded = ({ records, incidents, policy }: Outcome): boolean =>
 /** Plays rounds at one seat, one after the other. */
 export class Player {
   readonly #cluster: ControlPlane;
-  readonly #shop: Shop;
   readonly #seat: Seat;
-  #rounds = 0;
+  readonly #stockroom: Stockroom;
   #operator: OperatorProcess | null = null;
-  #next: { readonly workload: string; readonly target: Promise<ShopPod> } | null = null;
-  #lastWorkload = '';
 
   constructor(cluster: ControlPlane, shop: Shop, seat: Seat) {
     this.#cluster = cluster;
-    this.#shop = shop;
     this.#seat = seat;
+    this.#stockroom = new Stockroom(shop, seat);
   }
 
   get namespace(): string {
     return this.#seat.namespace;
   }
 
-  /** Plays one round to its end; never rejects. */
-  async play(strike: Strike | null): Promise<Round> {
-    const { workload, target } = this.#next ?? this.#stock();
-    const none = { namespace: this.namespace, workload, strike, wasStruck: false, outcome: null };
+  /** Plays one round to its end, with a process of its own when `isFresh`; never rejects. */
+  async play(strike: Strike | null, isFresh = false): Promise<Round> {
+    let workload = '';
     try {
-      const leaking = await target;
-      this.#next = this.#stock();
-      return await this.#play(workload, leaking, strike);
+      const stock = await this.#stockroom.take();
+      workload = stock.workload;
+      if (isFresh) await this.#operator?.stop();
+      if (isFresh) this.#operator = null;
+      return await this.#play(stock, strike);
     } catch (error) {
       const said = this.#operator?.log().slice(-15) ?? [];
       const failure = [String(error), ...said.map((line) => JSON.stringify(line))].join('\n    ');
@@ -77,22 +74,24 @@ export class Player {
       await this.#operator?.exited;
       this.#operator = null;
       this.#seat.proxy.rules.clear();
-      return { ...none, target: '', untilStrikeMs: 0, untilEndMs: 0, failure };
+      const { namespace } = this;
+      const times = { untilStrikeMs: 0, untilEndMs: 0 };
+      return {
+        namespace,
+        workload,
+        strike,
+        wasStruck: false,
+        outcome: null,
+        target: '',
+        ...times,
+        failure,
+      };
     }
   }
 
-  /** The workload of the next round leaks already: a leak must have lasted before it is one. */
-  #stock(): { readonly workload: string; readonly target: Promise<ShopPod> } {
-    this.#rounds += 1;
-    const workload = `web-${this.#rounds}`;
-    const target = this.#shop.stock(this.namespace, workload);
-    target.catch(() => undefined);
-    return { workload, target };
-  }
-
-  async #play(workload: string, leaking: ShopPod, strike: Strike | null): Promise<Round> {
+  async #play({ workload, leaking }: Stock, strike: Strike | null): Promise<Round> {
     const seat = this.#seat;
-    this.#operator ??= await seat.start();
+    if (this.#operator?.isRunning !== true) this.#operator = (await seat.start()).operator;
     let operator = this.#operator;
     let struckAt = 0;
     const remove =
@@ -110,11 +109,8 @@ export class Player {
             },
             fault: { kind: 'drop' },
           });
-    seat.feed.show(workload);
     const startedAt = performance.now();
-    await seat.create('healingpolicies', shopPolicy(this.namespace, workload));
-    await this.#forget(this.#lastWorkload);
-    this.#lastWorkload = workload;
+    await this.#stockroom.put(workload);
     const ended = async (): Promise<Outcome | undefined> => {
       const outcome = await seat.outcome(workload);
       return hasEnded(outcome) ? outcome : undefined;
@@ -129,7 +125,7 @@ export class Player {
     const struck = first === 'struck';
     if (struck) {
       await operator.exited;
-      operator = await seat.start();
+      ({ operator } = await seat.start());
       this.#operator = operator;
       await this.#cluster.waitFor(
         `${about}: the new process leads`,
@@ -150,17 +146,5 @@ export class Player {
       untilEndMs: struck ? now - struckAt : 0,
       failure: '',
     };
-  }
-
-  /** Takes a healed workload and its policy away; records and incidents stay for the oracles. */
-  async #forget(workload: string): Promise<void> {
-    if (workload === '') return;
-    const { namespace } = this;
-    await this.#seat.remove(
-      `/apis/homeostat.dev/v1alpha1/namespaces/${namespace}/healingpolicies/${workload}`,
-    );
-    await this.#seat.remove(
-      `/apis/apps/v1/namespaces/${namespace}/deployments/${workload}?propagationPolicy=Background`,
-    );
   }
 }

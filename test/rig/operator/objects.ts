@@ -122,18 +122,18 @@ export const operatorObjects = ({ namespace, watches, without }: Admission) => {
   ];
 };
 
-/** A Deployment called `web` for simulated nodes. */
-export const webDeployment = (namespace: string, { replicas = 3, memory = '256Mi' } = {}) => ({
+/** A Deployment of three with the container `web`, for simulated nodes; its pods have the label `app`. */
+export const webDeployment = (namespace: string, name = 'web') => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
-  metadata: { name: 'web', namespace },
+  metadata: { name, namespace },
   spec: {
-    replicas,
-    selector: { matchLabels: { app: 'web' } },
+    replicas: 3,
+    selector: { matchLabels: { app: name } },
     template: {
-      metadata: { labels: { app: 'web' } },
+      metadata: { labels: { app: name } },
       spec: {
-        containers: [{ name: 'web', image: 'web', resources: { limits: { memory } } }],
+        containers: [{ name: 'web', image: 'web', resources: { limits: { memory: '256Mi' } } }],
       },
     },
   },

@@ -9,6 +9,8 @@ const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 
 /** Configures one operator. */
 export interface OperatorProcessOptions {
+  /** File of the main thread; that of the source by default. */
+  readonly main?: string;
   readonly kubeconfig: string;
   /** Namespace of its Lease. */
   readonly namespace: string;
@@ -73,6 +75,7 @@ class RunningOperator implements OperatorProcess {
   isRunning: boolean = true;
 
   constructor({
+    main = MAIN,
     kubeconfig,
     namespace,
     leaseName,
@@ -90,7 +93,7 @@ class RunningOperator implements OperatorProcess {
       ...(args ?? []),
     ];
     this.logFile = logFile;
-    this.#child = spawn(process.execPath, [MAIN, ...flags], {
+    this.#child = spawn(process.execPath, [main, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...watchdog.environment },
       detached: true,
