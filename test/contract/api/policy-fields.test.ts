@@ -312,7 +312,11 @@ describe('every field of a HealingPolicy changes what happens', () => {
   it('names no detector that does not exist', () => {
     const type = structuralSchema(healingPolicySpecSchema, 'spec').properties?.['triggers']?.items
       ?.properties?.['detector']?.properties?.['type'];
-    expect(type?.enum).toEqual(DETECTORS.map(({ id }) => id));
+    // Not equal: a new detector enters the CRD by the registry, without an edit of the schema.
+    expect(type?.enum).not.toEqual([]);
+    expect(DETECTORS.map(({ id }) => id)).toEqual(
+      expect.arrayContaining([...(type?.enum ?? ['?'])]),
+    );
   });
 
   it('tells its stories with a second to spare on either side', () => {
