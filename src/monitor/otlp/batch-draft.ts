@@ -2,7 +2,7 @@
 import type { UnixMs } from '../../domain/clock.ts';
 import type { GaugePoint, RequestIncrement } from '../../domain/telemetry.ts';
 import type { Columns } from './columns.ts';
-import { readSource, type Source } from './identity-claim.ts';
+import { compactKey, readSource, type Source } from './identity-claim.ts';
 import { type Rejection, RejectionTally } from './rejections.ts';
 
 /** Requests of spans are added up over this many ms before they become one increment. */
@@ -19,6 +19,7 @@ export class BatchDraft {
   readonly #oldestMs: UnixMs;
   readonly #newestMs: UnixMs;
   readonly #sources: (Source | undefined)[] = [];
+  readonly #scopeNames: (string | undefined)[] = [];
   readonly #increments = new Map<string, { source: Source; timeMs: UnixMs; count: number }>();
 
   constructor(
@@ -39,6 +40,17 @@ export class BatchDraft {
     if (found === undefined) {
       found = readSource(this.columns, resource);
       this.#sources[resource] = found;
+    }
+    return found;
+  }
+
+  /** Gives a text of bounded length that tells a scope row's name from others; made once per scope. */
+  scopeName(scope: number): string {
+    let found = this.#scopeNames[scope];
+    if (found === undefined) {
+      const { scopes } = this.columns;
+      found = compactKey(this.columns.text(scopes.nameOffset[scope]!, scopes.nameLength[scope]!));
+      this.#scopeNames[scope] = found;
     }
     return found;
   }

@@ -32,6 +32,8 @@ const MAX_DETAIL_ATTRIBUTES = 1_048_576;
 /** Attributes of resources, and of scopes. */
 const MAX_SENDER_ATTRIBUTES = 524_288;
 const MAX_BUCKETS = 4_194_304;
+/** No sender writes a metric of two kinds; each change costs far more than its two bytes. */
+const MAX_KIND_CHANGES = 1_024;
 const EMPTY = new Uint8Array(0);
 
 /** The member of `AnyValue` that is set; the numbers are its field numbers, 0 is none. */
@@ -90,6 +92,8 @@ export class Columns {
   bytes: Uint8Array = EMPTY;
   /** Fields that belong to profiles only (string table indexes), met and treated as absent. */
   stringIndexes = 0;
+  /** Metrics whose kind was changed by a later member of the oneof; see {@link MAX_KIND_CHANGES}. */
+  #kindChanges = 0;
   readonly resources = new ResourceTable(MAX_ITEMS, 'resources');
   readonly scopes = new ScopeTable(MAX_ITEMS, 'scopes');
   readonly resourceAttributes = new AttributeTable(MAX_SENDER_ATTRIBUTES, 'resource attributes');
@@ -120,9 +124,18 @@ export class Columns {
     this.signal = signal;
     this.bytes = EMPTY;
     this.stringIndexes = 0;
+    this.#kindChanges = 0;
     this.#scratch = EMPTY;
     this.#scratchUsed = 0;
     for (const table of Object.values(this)) if (table instanceof Table) table.reset();
+  }
+
+  /** Counts a change of a metric's kind, which drops what was read of it. @throws {@link RowLimitError} */
+  countKindChange(): void {
+    this.#kindChanges += 1;
+    if (this.#kindChanges > MAX_KIND_CHANGES) {
+      throw new RowLimitError(MAX_KIND_CHANGES, 'metrics of more than one kind');
+    }
   }
 
   /** Spans, data points or log records in the request. */

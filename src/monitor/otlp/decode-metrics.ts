@@ -44,6 +44,7 @@ export const readMetric = (
       case 82:
       case 90:
         if (metrics.kind[row] !== METRIC.none && metrics.kind[row] !== tag >>> 3) {
+          columns.countKindChange();
           dropData(columns, row, marks);
         }
         metrics.kind[row] = tag >>> 3;

@@ -29,6 +29,19 @@ const CLAIM_KEYS: Readonly<Record<string, keyof IdentityClaim>> = {
   'service.name': 'serviceName',
 };
 
+/** Longer keys are kept as their digest. Names of Kubernetes objects are nearly always shorter. */
+const MAX_KEY_LENGTH = 160;
+
+/**
+ * Gives a key of at most {@link MAX_KEY_LENGTH} characters that stands for a text of any length, so
+ * that tables that are bounded in entries are bounded in bytes, and a long text is paid for once. The
+ * digest is cryptographic, and marked by a character that shorter keys cannot begin with.
+ */
+export const compactKey = (text: string): string =>
+  text.length <= MAX_KEY_LENGTH && !text.startsWith('#')
+    ? text
+    : `#${hash('sha256', text, 'base64')}`;
+
 /** Reads the identity of a resource row. A later duplicate of a key wins. */
 export const readSource = (columns: Columns, resource: number): Source => {
   const table = columns.resourceAttributes;
@@ -51,15 +64,15 @@ export const readSource = (columns: Columns, resource: number): Source => {
     delete claim.serviceName;
   }
   const podKeys: string[] = [];
-  if (claim.podUid !== undefined) podKeys.push(claim.podUid);
+  if (claim.podUid !== undefined) podKeys.push(compactKey(claim.podUid));
   if (claim.podName !== undefined && claim.namespace !== undefined) {
-    podKeys.push(`${claim.namespace}/${claim.podName}`);
+    podKeys.push(compactKey(`${claim.namespace}/${claim.podName}`));
   }
   let digest: string | undefined;
   return {
     claim,
     isIdentified: podKeys.length > 0,
-    key: JSON.stringify([claim, instance]),
+    key: compactKey(JSON.stringify([claim, instance])),
     digest: () => {
       digest ??= attributesDigest(columns, table, { first, count, prefix: '' });
       return digest;
@@ -83,7 +96,7 @@ export const attributesDigest = (
 ): string => {
   const values = new Map<string, string>();
   for (let row = range.first; row < range.first + range.count; row += 1) {
-    const key = latin1(columns, table.keyOffset[row]!, table.keyLength[row]!);
+    const key = compactKey(latin1(columns, table.keyOffset[row]!, table.keyLength[row]!));
     values.set(key, valueForm(columns, table, row));
   }
   const sorted = [...values].sort(([left], [right]) => (left < right ? -1 : 1));
@@ -94,7 +107,7 @@ const valueForm = (columns: Columns, table: AttributeTable, row: number): string
   const kind = table.kind[row]!;
   if (kind === VALUE.int) return `${kind}:${table.intHi[row]!}:${table.intLo[row]!}`;
   if (kind === VALUE.bool || kind === VALUE.double) return `${kind}:${table.number[row]!}`;
-  return `${kind}:${latin1(columns, table.offset[row]!, table.length[row]!)}`;
+  return `${kind}:${compactKey(latin1(columns, table.offset[row]!, table.length[row]!))}`;
 };
 
 /** One character per byte, so that different bytes never give the same text. */

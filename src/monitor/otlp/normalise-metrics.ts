@@ -2,7 +2,7 @@
 import { type BatchDraft, nanoToMs, toBigInt } from './batch-draft.ts';
 import { type Columns, VALUE } from './columns.ts';
 import { bidForGauge } from './gauge-owner.ts';
-import { attributesDigest, type Source } from './identity-claim.ts';
+import { attributesDigest, compactKey, type Source } from './identity-claim.ts';
 import { METRIC, NUMBER, TEMPORALITY } from './metric-columns.ts';
 import type { NormaliserCounters } from './normaliser-counters.ts';
 import { NEW_REPORTER, type NormaliserState } from './normaliser-state.ts';
@@ -20,6 +20,10 @@ import {
 const NO_RECORDED_VALUE = 1;
 /** A first cumulative point counts in full when its counter is no older than this. */
 const NEW_COUNTER_NANO = 300_000_000_000n;
+/** A longer name or unit is not one that is known; it is not even read. */
+const MAX_TEXT_BYTES = 255;
+/** Stands for a text that is too long; no name and no unit is called so. */
+const TOO_LONG = '?';
 /** So long after a container's own series was seen, the sum over its pod is not needed. */
 const CONTAINER_SCOPE_MS = 600_000;
 
@@ -59,17 +63,20 @@ const readMetricRows = (draft: BatchDraft): MetricRow[] => {
   const { columns } = draft;
   const { metrics } = columns;
   return Array.from({ length: metrics.rows }, (_, row) => {
-    const name = columns.text(metrics.nameOffset[row]!, metrics.nameLength[row]!);
+    const name = boundedText(columns, metrics.nameOffset[row]!, metrics.nameLength[row]!);
     return {
       row,
       name,
-      unit: columns.text(metrics.unitOffset[row]!, metrics.unitLength[row]!),
+      unit: boundedText(columns, metrics.unitOffset[row]!, metrics.unitLength[row]!),
       source: draft.source(metrics.scope[row]!),
       gauge: gaugeName(name),
       request: requestName(name),
     };
   });
 };
+
+const boundedText = (columns: Columns, offset: number, length: number): string =>
+  length > MAX_TEXT_BYTES ? TOO_LONG : columns.text(offset, length);
 
 const normaliseMetric = (context: Context, metric: MetricRow): void => {
   const { metrics } = context.draft.columns;
@@ -191,7 +198,7 @@ const emitGauge = (
     }
   }
   const container = name.scope === 'pod' ? undefined : source.claim.container;
-  const ownerKey = JSON.stringify([name.quantity, source.podKeys[0], container ?? '']);
+  const ownerKey = compactKey(JSON.stringify([name.quantity, source.podKeys[0], container ?? '']));
   const bid = bidForGauge(state.gaugeOwners.get(ownerKey), {
     series: seriesKey(draft, metric, sample.point),
     rank: name.rank,
@@ -224,9 +231,8 @@ const COUNTER_OF_BID = {
 /** Identity of a series: resource, scope, name, unit and attributes. */
 const seriesKey = (draft: BatchDraft, metric: MetricRow, point: number): string => {
   const { columns } = draft;
-  const { scopes, points } = columns;
-  const scope = columns.metrics.scope[metric.row]!;
-  const scopeName = columns.text(scopes.nameOffset[scope]!, scopes.nameLength[scope]!);
+  const { points } = columns;
+  const scopeName = draft.scopeName(columns.metrics.scope[metric.row]!);
   return attributesDigest(columns, columns.attributes, {
     first: points.firstAttribute[point]!,
     count: points.attributeCount[point]!,

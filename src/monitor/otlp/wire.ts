@@ -153,6 +153,11 @@ export class WireReader {
 
   /** Skips the value of an unknown field; groups are skipped with all they hold. */
   skip(tag: number, end: number): void {
+    if ((tag & 7) < 3) this.#skipScalar(tag & 7, end);
+    else this.#skipGroup(tag, end);
+  }
+
+  #skipGroup(tag: number, end: number): void {
     let depth = 0;
     const open = new Uint32Array(tag % 8 === 3 ? MAX_GROUP_DEPTH : 0);
     let current = tag;
