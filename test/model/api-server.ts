@@ -136,10 +136,14 @@ const schemaProblem = (kind: Kind, object: ModelObject, old: ModelObject | null)
   return null;
 };
 
+const placeKey = ({ namespace = '', name = '' }: { namespace?: string; name?: string }): string =>
+  `${namespace}/${name}`;
+
 /** The model. One instance is one cluster. */
 export class ModelApiServer {
   readonly #clock: Clock;
-  readonly #objects = new Map<string, ModelObject>();
+  /** By kind, then by namespace and name: a list must not look at objects of other kinds. */
+  readonly #objects = new Map<string, Map<string, ModelObject>>();
   readonly #listeners: ((change: ModelChange) => void)[] = [];
   #version = 1_000;
   #uids = 0;
@@ -197,7 +201,7 @@ export class ModelApiServer {
     place: { namespace?: string; name: string },
     change: (object: ModelObject) => void,
   ): void {
-    const present = this.#objects.get(this.#key({ ...kind, ...place }));
+    const present = this.#find({ ...kind, ...place });
     if (present === undefined) return;
     const next = clone(present);
     change(next);
@@ -206,10 +210,9 @@ export class ModelApiServer {
 
   /** Removes an object at once. */
   remove(kind: Kind, place: { namespace?: string; name: string }): void {
-    const key = this.#key({ ...kind, ...place });
-    const object = this.#objects.get(key);
+    const object = this.#find({ ...kind, ...place });
     if (object === undefined) return;
-    this.#objects.delete(key);
+    this.#kind(kind).delete(placeKey(place));
     this.#version += 1;
     this.#tell({ type: 'DELETED', ...kind, object });
   }
@@ -221,20 +224,19 @@ export class ModelApiServer {
 
   /** Every object of a kind, oldest first, themselves: to be read only. */
   peek(kind: Kind): readonly ModelObject[] {
-    const prefix = `${kind.group}/${kind.resource}/`;
-    return [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
+    return [...this.#kind(kind).values()];
   }
 
   /** One object as a copy. */
   find(kind: Kind, place: { namespace?: string; name: string }): ModelObject | undefined {
-    const object = this.#objects.get(this.#key({ ...kind, ...place }));
+    const object = this.#find({ ...kind, ...place });
     return object === undefined ? undefined : clone(object);
   }
 
   #answer(request: ApiRequest): Answer {
     switch (request.verb) {
       case 'get': {
-        const object = this.#objects.get(this.#key(request));
+        const object = this.#find(request);
         return object === undefined ? notFound(request) : ok(200, object);
       }
       case 'list':
@@ -260,7 +262,7 @@ export class ModelApiServer {
   #create(request: ApiRequest): Answer {
     const body = request.body as ModelObject;
     const { name } = body.metadata;
-    if (this.#objects.has(this.#key({ ...request, name }))) {
+    if (this.#find({ ...request, name }) !== undefined) {
       return refuse(409, 'AlreadyExists', `${request.resource} "${name}" already exists`);
     }
     const { status: _dropped, ...rest } = body;
@@ -280,7 +282,7 @@ export class ModelApiServer {
   }
 
   #patch(request: ApiRequest): Answer {
-    const present = this.#objects.get(this.#key(request));
+    const present = this.#find(request);
     if (present === undefined) {
       const isUpsert = request.patchType === 'apply' && request.subresource === undefined;
       if (!isUpsert) return notFound(request);
@@ -321,7 +323,7 @@ export class ModelApiServer {
   }
 
   #delete(request: ApiRequest): Answer {
-    const object = this.#objects.get(this.#key(request));
+    const object = this.#find(request);
     if (object === undefined) return notFound(request);
     const { preconditions } = (request.body ?? {}) as {
       preconditions?: { uid?: string; resourceVersion?: string };
@@ -336,7 +338,7 @@ export class ModelApiServer {
   }
 
   #evict(request: ApiRequest): Answer {
-    const pod = this.#objects.get(this.#key(request));
+    const pod = this.#find(request);
     if (pod === undefined) return notFound(request);
     const { deleteOptions } = request.body as {
       deleteOptions?: { preconditions?: { uid?: string; resourceVersion?: string } };
@@ -401,8 +403,8 @@ export class ModelApiServer {
     const metadata = { ...object.metadata, resourceVersion: String(this.#version) };
     const stored = clone({ ...object, metadata });
     const { namespace, name } = metadata;
-    this.#objects.set(
-      this.#key({ ...kind, name, ...(namespace === undefined ? {} : { namespace }) }),
+    this.#kind(kind).set(
+      placeKey({ name, ...(namespace === undefined ? {} : { namespace }) }),
       stored,
     );
     this.#tell({ type, group: kind.group, resource: kind.resource, object: stored });
@@ -413,8 +415,15 @@ export class ModelApiServer {
     for (const listener of this.#listeners) listener({ ...change, object: clone(change.object) });
   }
 
-  #key({ group, resource, namespace, name }: Kind & { namespace?: string; name?: string }): string {
-    return `${group}/${resource}/${namespace ?? ''}/${name ?? ''}`;
+  #kind({ group, resource }: Kind): Map<string, ModelObject> {
+    const id = `${group}/${resource}`;
+    const objects = this.#objects.get(id) ?? new Map<string, ModelObject>();
+    this.#objects.set(id, objects);
+    return objects;
+  }
+
+  #find(object: Kind & { namespace?: string; name?: string }): ModelObject | undefined {
+    return this.#kind(object).get(placeKey(object));
   }
 
   #nextUid(resource: string): string {
