@@ -82,6 +82,8 @@ export type Awaiting =
 export interface ProtocolState {
   readonly record: HealingAction;
   readonly self: { readonly epoch: number; readonly holder: string };
+  /** When this process began to drive it. */
+  readonly begunAtMs: MonoMs;
   readonly awaiting: Awaiting;
   /** A decision that passed and has not been acted on yet. */
   readonly pass: (Preconditions & { readonly atMs: MonoMs }) | null;

@@ -257,6 +257,7 @@ const conclude = (
   if (replacement === null) return lookForReplacement(state);
   const { verify } = record.spec.limits;
   const elapsedMs = since(state, record.status?.verification?.startedAt, now);
+  const watchedMs = now.monoMs - state.begunAtMs;
   const result = judgeVerification({
     spec: record.spec,
     replacement,
@@ -264,12 +265,13 @@ const conclude = (
     samples: check?.samples ?? null,
     lower80TimeToOomMs: found.lower80TimeToOomMs,
     elapsedMs,
+    watchedMs,
     actedAtMs: actedAtMs(record),
     nowMs: now.wallMs,
   });
   if (result.kind === 'end') return endVerification(state, result, { check, now });
   const delayMs = durationMs(verify.initialDelay);
   if (elapsedMs < delayMs) return nap(state, delayMs - elapsedMs, 'time');
-  const leftMs = delayMs + durationMs(verify.window) - elapsedMs;
+  const leftMs = delayMs + durationMs(verify.window) - Math.min(elapsedMs, watchedMs);
   return nap(state, Math.min(durationMs(verify.interval), leftMs), 'time');
 };

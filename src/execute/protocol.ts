@@ -70,6 +70,7 @@ export const begin = (record: HealingAction, self: ProtocolState['self'], now: N
   const state: ProtocolState = {
     record,
     self,
+    begunAtMs: now.monoMs,
     awaiting: { for: 'wake' },
     pass: null,
     announced: null,

@@ -37,6 +37,8 @@ export interface VerificationFacts {
   readonly lower80TimeToOomMs: number | null;
   /** Time since the verification began in ms, by a clock that does not jump. */
   readonly elapsedMs: number;
+  /** Time in ms since this process began to watch it; less than `elapsedMs` after a restart. */
+  readonly watchedMs: number;
   readonly actedAtMs: UnixMs;
   readonly nowMs: UnixMs;
 }
@@ -146,6 +148,8 @@ export const judgeVerification = (facts: VerificationFacts): VerificationResult 
   const endsAfterMs = durationMs(verify.initialDelay) + durationMs(verify.window);
   if (facts.elapsedMs < endsAfterMs) return { kind: 'continue' };
   if (!enough || !isFresh(facts)) {
+    // What was sent while nobody watched is lost: whoever has just begun must hear as long as another.
+    if (facts.watchedMs < endsAfterMs) return { kind: 'continue' };
     const message = `${count} samples of ${facts.spec.cause.quantity} since the action, ${verify.minSamples} fresh ones must be there`;
     return end('Inconclusive', 'TooFewSamples', message, toOomMs);
   }

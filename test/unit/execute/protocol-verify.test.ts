@@ -123,7 +123,7 @@ describe('a check of the verification', () => {
   });
 
   it('takes samples of the quantity of the evidence only', () => {
-    let { state, request } = at(26_000);
+    let { state, request } = at(0);
     ({ state } = step(state, well, now(26_000)));
     ({ state } = step(state, samplesAnswer(4, 100), now(26_000)));
     ({ request } = step(state, samplesAnswer(4, 100), now(26_000)));
@@ -137,6 +137,24 @@ describe('a check of the verification', () => {
           },
         },
       },
+    });
+  });
+
+  it('waits for samples as long as a verification takes when it has only just begun to watch', () => {
+    const check = (begunMs: number, nowMs: number): Transition => {
+      let { state, request } = at(begunMs);
+      ({ state } = step(state, well, now(nowMs)));
+      ({ state } = step(state, samplesAnswer(4, 100), now(nowMs)));
+      ({ state } = step(state, samplesAnswer(4, 100), now(nowMs)));
+      const silent = { kind: 'answer', answer: { kind: 'evidence', evidence: null } } as const;
+      ({ state, request } = step(state, silent, now(nowMs)));
+      return { state, request };
+    };
+    // The window passed while nobody watched: what was sent meanwhile is not lost evidence.
+    expect(check(100_000, 100_000).request).toEqual({ kind: 'wait', ms: 2_000, wake: 'time' });
+    expect(check(100_000, 124_500).request).toEqual({ kind: 'wait', ms: 500, wake: 'time' });
+    expect(check(100_000, 125_000).request).toMatchObject({
+      request: { body: { status: { phase: 'Inconclusive', reason: 'TooFewSamples' } } },
     });
   });
 

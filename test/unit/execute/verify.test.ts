@@ -26,6 +26,7 @@ const WELL: VerificationFacts = {
   samples: { count: 5, newestMs: ACTED + 27_000, floorBytes: 200 },
   lower80TimeToOomMs: null,
   elapsedMs: 25_000,
+  watchedMs: 25_000,
   actedAtMs: ACTED,
   nowMs: ACTED + 28_000,
 };
@@ -42,6 +43,14 @@ const samples = (changes: Partial<NonNullable<VerificationFacts['samples']>>) =>
 describe('judgeVerification', () => {
   it('calls a replacement that is well Effective at the end of the window', () => {
     expect(judge({})).toBe('Succeeded(Effective)');
+  });
+
+  it('calls nothing Inconclusive that it has not watched for a whole window itself', () => {
+    expect(judge({ samples: null, watchedMs: 24_999 })).toBe('continue');
+    expect(judge({ elapsedMs: 90_000, samples: null, watchedMs: 25_000 })).toBe(
+      'Inconclusive(TooFewSamples)',
+    );
+    expect(judge({ watchedMs: 0 })).toBe('Succeeded(Effective)');
   });
 
   it('goes on before the end of the window', () => {
