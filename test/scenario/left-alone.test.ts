@@ -32,6 +32,7 @@ const WATCHED_RESOLUTIONS = 110;
 const SEEDS = [11, 22, 33];
 /** Requests per second at first; three times as many later. */
 const LOAD_RATE = 5;
+const RAMP_RESOLUTIONS = 40;
 const LOAD_SWING_BYTES = 0.35 * LIMIT_BYTES;
 
 /** What a program is told, one set for each mode; `seed` varies when it begins to grow. */
@@ -179,7 +180,7 @@ interface Addressed {
   }[];
 }
 
-/** Sends a load that triples to each pod of the load programs; resolves with what raises it. */
+/** Sends a load to each pod of the load programs; `raise` adds a fortieth of the way to three times. */
 const drive = async (): Promise<{ raise(): void; stop(): void }> => {
   const { body } = await cluster.request<Addressed>('GET', `/api/v1/namespaces/${SHOP}/pods`);
   const pods = body.items
@@ -196,7 +197,7 @@ const drive = async (): Promise<{ raise(): void; stop(): void }> => {
   };
   add(LOAD_RATE);
   return {
-    raise: () => add(LOAD_RATE / 2),
+    raise: () => add((2 * LOAD_RATE) / RAMP_RESOLUTIONS),
     stop: () => {
       for (const driver of drivers) driver.drive(null);
     },
@@ -215,10 +216,9 @@ it('acts on none of them, and has judged each', async () => {
   const load = await drive();
   try {
     await resolutions(25);
-    // In four steps over forty resolutions, to three times the rate.
-    for (let step = 0; step < 4; step += 1) {
+    for (let step = 0; step < RAMP_RESOLUTIONS; step += 1) {
       load.raise();
-      await resolutions(10);
+      await resolutions(1);
     }
     const judged = await cluster.waitFor(
       'every container is judged',
@@ -238,8 +238,9 @@ it('acts on none of them, and has judged each', async () => {
     ({ objectRef }) => objectRef?.subresource === 'eviction',
   );
   expect(evictions.map(({ requestURI }) => requestURI)).toEqual([]);
-  const incidents = await ourObjects(cluster, 'incidents', SHOP);
-  expect(incidents.map(({ status }) => status?.message)).toEqual([]);
+  const found = operator.log().filter(({ incident }) => incident !== undefined);
+  expect(found).toEqual([]);
+  expect(await ourObjects(cluster, 'incidents', SHOP)).toEqual([]);
   expect(await ourObjects(cluster, 'healingactions', SHOP)).toEqual([]);
   const pods = await podsOf(cluster, SHOP);
   expect(pods).toHaveLength(PROGRAMS.length);
