@@ -21,10 +21,18 @@ import {
   QuantileTable,
 } from './metric-columns.ts';
 import { EventTable, LinkTable, SpanTable } from './span-columns.ts';
-import { float64, RowLimitError, Table, uint8, uint32 } from './table.ts';
+import { float64, RowLimitError, RowMemory, Table, uint8, uint32 } from './table.ts';
 
 /** Spans, points or log records in one request. */
 const MAX_ITEMS = 262_144;
+/** Resources, and scopes: each costs far more than a point. */
+const MAX_SENDERS = 65_536;
+/** Bytes of all rows together: twice a full body of usual spans. */
+export const MAX_ROW_BYTES = 128 * 2 ** 20;
+/** Values sent in parts: legal, and no sender does it. */
+const MAX_SPLIT_BYTES = 2 ** 20;
+/** More is given back at once: a second large request may be far away. */
+const KEPT_ROW_BYTES = 16 * 2 ** 20;
 /** Attributes of items in one request: 64 MiB of usual spans have about 1.5 M. */
 const MAX_ATTRIBUTES = 2_097_152;
 /** Attributes of events, links and exemplars. */
@@ -94,27 +102,40 @@ export class Columns {
   stringIndexes = 0;
   /** Metrics whose kind was changed by a later member of the oneof; see {@link MAX_KIND_CHANGES}. */
   #kindChanges = 0;
-  readonly resources = new ResourceTable(MAX_ITEMS, 'resources');
-  readonly scopes = new ScopeTable(MAX_ITEMS, 'scopes');
-  readonly resourceAttributes = new AttributeTable(MAX_SENDER_ATTRIBUTES, 'resource attributes');
-  readonly scopeAttributes = new AttributeTable(MAX_SENDER_ATTRIBUTES, 'scope attributes');
+  readonly #memory = new RowMemory(MAX_ROW_BYTES);
+  readonly resources = new ResourceTable(MAX_SENDERS, 'resources', this.#memory);
+  readonly scopes = new ScopeTable(MAX_SENDERS, 'scopes', this.#memory);
+  readonly resourceAttributes = new AttributeTable(
+    MAX_SENDER_ATTRIBUTES,
+    'resource attributes',
+    this.#memory,
+  );
+  readonly scopeAttributes = new AttributeTable(
+    MAX_SENDER_ATTRIBUTES,
+    'scope attributes',
+    this.#memory,
+  );
   /** Attributes of spans, points and log records. */
-  readonly attributes = new AttributeTable(MAX_ATTRIBUTES, 'attributes');
+  readonly attributes = new AttributeTable(MAX_ATTRIBUTES, 'attributes', this.#memory);
   /** Attributes of events, links and exemplars. */
-  readonly detailAttributes = new AttributeTable(MAX_DETAIL_ATTRIBUTES, 'attributes of details');
-  readonly metrics = new MetricTable(MAX_ITEMS, 'metrics');
-  readonly points = new PointTable(MAX_ITEMS, 'data points');
+  readonly detailAttributes = new AttributeTable(
+    MAX_DETAIL_ATTRIBUTES,
+    'attributes of details',
+    this.#memory,
+  );
+  readonly metrics = new MetricTable(MAX_ITEMS, 'metrics', this.#memory);
+  readonly points = new PointTable(MAX_ITEMS, 'data points', this.#memory);
   /** Counts of explicit buckets, and of the positive side of exponential histograms. */
-  readonly bucketCounts = new CountTable(MAX_BUCKETS, 'buckets');
-  readonly negativeCounts = new CountTable(MAX_BUCKETS, 'buckets');
-  readonly bounds = new BoundTable(MAX_BUCKETS, 'bucket bounds');
-  readonly quantiles = new QuantileTable(MAX_ITEMS, 'quantiles');
-  readonly exemplars = new ExemplarTable(MAX_ITEMS, 'exemplars');
-  readonly spans = new SpanTable(MAX_ITEMS, 'spans');
-  readonly events = new EventTable(MAX_ITEMS, 'events');
-  readonly links = new LinkTable(MAX_ITEMS, 'links');
-  readonly logs = new LogTable(MAX_ITEMS, 'log records');
-  readonly bodies = new AttributeTable(MAX_ITEMS, 'log bodies');
+  readonly bucketCounts = new CountTable(MAX_BUCKETS, 'buckets', this.#memory);
+  readonly negativeCounts = new CountTable(MAX_BUCKETS, 'buckets', this.#memory);
+  readonly bounds = new BoundTable(MAX_BUCKETS, 'bucket bounds', this.#memory);
+  readonly quantiles = new QuantileTable(MAX_ITEMS, 'quantiles', this.#memory);
+  readonly exemplars = new ExemplarTable(MAX_ITEMS, 'exemplars', this.#memory);
+  readonly spans = new SpanTable(MAX_ITEMS, 'spans', this.#memory);
+  readonly events = new EventTable(MAX_ITEMS, 'events', this.#memory);
+  readonly links = new LinkTable(MAX_ITEMS, 'links', this.#memory);
+  readonly logs = new LogTable(MAX_ITEMS, 'log records', this.#memory);
+  readonly bodies = new AttributeTable(MAX_ITEMS, 'log bodies', this.#memory);
   #scratch: Uint8Array = EMPTY;
   #scratchUsed = 0;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -128,6 +149,8 @@ export class Columns {
     this.#scratch = EMPTY;
     this.#scratchUsed = 0;
     for (const table of Object.values(this)) if (table instanceof Table) table.reset();
+    if (this.#memory.bytes <= KEPT_ROW_BYTES) return;
+    for (const table of Object.values(this)) if (table instanceof Table) table.release();
   }
 
   /** Counts a change of a metric's kind, which drops what was read of it. @throws {@link RowLimitError} */
@@ -163,10 +186,10 @@ export class Columns {
    */
   join(first: Uint8Array, second: Uint8Array): number {
     const used = this.#scratchUsed + first.length + second.length;
-    if (used > this.bytes.length)
-      throw new RowLimitError(this.bytes.length, 'bytes of split values');
+    const limit = Math.min(this.bytes.length, MAX_SPLIT_BYTES);
+    if (used > limit) throw new RowLimitError(limit, 'bytes of split values');
     if (used > this.#scratch.length) {
-      const grown = new Uint8Array(Math.min(this.bytes.length, Math.max(used, 2 * used)));
+      const grown = new Uint8Array(Math.min(limit, 2 * used));
       grown.set(this.#scratch.subarray(0, this.#scratchUsed));
       this.#scratch = grown;
     }

@@ -5,6 +5,10 @@ import { type AttributeTable, type Columns, VALUE } from './columns.ts';
 
 /** Kubernetes names have at most 253 characters; a longer text names nothing. */
 const MAX_NAME_LENGTH = 253;
+/** Every character of a uid or a name of a Kubernetes object. */
+const NAME = /^[A-Za-z0-9._:-]*$/;
+/** What a claim says that cannot be a name: it names nothing, and is not taken for unsaid. */
+const NO_NAME = '?';
 /** The SDK's stand-in when nobody gave the service a name. */
 const UNKNOWN_SERVICE = /^unknown_service(:|$)/;
 
@@ -58,7 +62,8 @@ export const readSource = (columns: Columns, resource: number): Source => {
     if (key === undefined || value === undefined) continue;
     if (key === 'service.instance.id') instance = value;
     const field = Object.hasOwn(CLAIM_KEYS, key) ? CLAIM_KEYS[key] : undefined;
-    if (field !== undefined) claim[field] = value;
+    if (field === undefined) continue;
+    claim[field] = field === 'serviceName' || NAME.test(value) ? value : NO_NAME;
   }
   if (claim.serviceName !== undefined && UNKNOWN_SERVICE.test(claim.serviceName)) {
     delete claim.serviceName;

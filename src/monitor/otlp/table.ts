@@ -9,6 +9,29 @@ export class RowLimitError extends Error {
   }
 }
 
+/** Bounds the bytes of several tables together: the caps of all of them added up would be too much. */
+export class RowMemory {
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes that the tables hold beyond their initial rows. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Notes that a table grows or shrinks. @throws {@link RowLimitError}; nothing changes then */
+  resize(byBytes: number): void {
+    if (this.#bytes + byBytes > this.#maxBytes) {
+      throw new RowLimitError(this.#maxBytes, 'bytes of rows');
+    }
+    this.#bytes += byBytes;
+  }
+}
+
 const INITIAL_ROWS = 256;
 /** After so many batches a table that is four times too large for all of them gives memory back. */
 const PATIENCE = 32;
@@ -28,13 +51,16 @@ export class Table {
   readonly maxRows: number;
   /** What a row is, in the plural, for the message of the error. */
   readonly noun: string;
+  readonly #memory: RowMemory | undefined;
   #capacity = INITIAL_ROWS;
   #batches = 0;
   #peak = 0;
 
-  constructor(maxRows: number, noun: string) {
+  /** @param memory the bytes that it shares with other tables; without it only the rows are bounded */
+  constructor(maxRows: number, noun: string, memory?: RowMemory) {
     this.maxRows = maxRows;
     this.noun = noun;
+    this.#memory = memory;
   }
 
   /** Rows that fit before the next growth. */
@@ -53,6 +79,7 @@ export class Table {
 
   /** Drops the rows from `rows` on. */
   truncate(rows: number): void {
+    if (rows === this.rows) return;
     for (const column of this.#columns()) {
       const stride = column[1].length / this.#capacity;
       column[1].fill(0, rows * stride, this.rows * stride);
@@ -73,6 +100,11 @@ export class Table {
     this.#peak = 0;
   }
 
+  /** Gives the memory of an empty table back. */
+  release(): void {
+    if (this.rows === 0 && this.#capacity > INITIAL_ROWS) this.#resize(INITIAL_ROWS);
+  }
+
   #grow(): void {
     if (this.rows >= this.maxRows) throw new RowLimitError(this.maxRows, this.noun);
     this.#resize(this.#capacity * 2);
@@ -86,6 +118,8 @@ export class Table {
 
   #resize(capacity: number): void {
     const fields = this as unknown as Record<string, Column>;
+    const rowBytes = this.#columns().reduce((sum, [, { byteLength }]) => sum + byteLength, 0);
+    this.#memory?.resize((rowBytes / this.#capacity) * (capacity - this.#capacity));
     for (const [name, column] of this.#columns()) {
       const stride = column.length / this.#capacity;
       const next = new (column.constructor as ColumnConstructor)(capacity * stride);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Requests that are legal and small, and made to cost much: work and memory must follow their size. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Columns } from '../../../../src/monitor/otlp/columns.ts';
+import { Columns, MAX_ROW_BYTES } from '../../../../src/monitor/otlp/columns.ts';
 import { decodeRequest } from '../../../../src/monitor/otlp/decode.ts';
 import { readSource } from '../../../../src/monitor/otlp/identity-claim.ts';
 import { Normaliser } from '../../../../src/monitor/otlp/normalise.ts';
+import { Table } from '../../../../src/monitor/otlp/table.ts';
 import { NOW, point, WORKING_SET } from '../../../fixtures/otlp/feed.ts';
 import { encode, type Message, REQUEST_TYPES } from '../../../fixtures/otlp/oracle.ts';
 import { gauge, metricsRequest, POD } from '../../../fixtures/otlp/samples.ts';
@@ -101,6 +102,49 @@ describe('a hostile request', () => {
     decodeBytes(encodeMetrics(metricsRequest([gauge(WORKING_SET, points(1))], resource)), columns);
     const source = readSource(columns, 0);
     for (const key of [source.key, ...source.podKeys]) expect(key.length).toBeLessThanOrEqual(160);
+  });
+
+  it('is not taken at a second name when its first one is no name', () => {
+    const columns = new Columns();
+    const resource = { ...POD, 'k8s.pod.uid': 'uid\u00001', 'k8s.container.name': 'weß' };
+    decodeBytes(encodeMetrics(metricsRequest([], resource)), columns);
+    expect(readSource(columns, 0).claim).toMatchObject({ podUid: '?', container: '?' });
+  });
+
+  it('is refused when its rows need more than their share of memory, and leaves none of it', () => {
+    const columns = new Columns();
+    // Two bytes for each data point: a body far below its limit, and rows far beyond it.
+    const points = Buffer.from('0a00'.repeat(262_000), 'hex');
+    const metric = field(42, points);
+    const full = field(10, field(18, field(18, metric)));
+    expect(decodeBytes(full, columns).kind).toBe('decoded');
+    const held = (): number =>
+      Object.values(columns)
+        .filter((each): each is Table => each instanceof Table)
+        .flatMap((table) => Object.values(table))
+        .filter((column) => ArrayBuffer.isView(column))
+        .reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(held()).toBeGreaterThan(2 ** 25);
+    columns.reset('metrics');
+    expect(held()).toBeLessThan(2 ** 20);
+    const attributes = Buffer.from('3a00'.repeat(2_000_000), 'hex');
+    const exemplars = Buffer.from('2a043a003a00'.repeat(262_000), 'hex');
+    const counts = field(74, field(10, field(50, Buffer.alloc(8 * 4_000_000))));
+    const all = field(
+      10,
+      field(
+        18,
+        Buffer.concat([
+          field(18, field(42, field(10, Buffer.concat([attributes, exemplars])))),
+          field(18, counts),
+        ]),
+      ),
+    );
+    expect(decodeBytes(all, columns)).toMatchObject({
+      kind: 'tooLarge',
+      message: `a request must have at most ${MAX_ROW_BYTES} bytes of rows`,
+    });
+    expect(held()).toBeLessThan(2 ** 20);
   });
 
   it('keeps two sources with long claims apart', () => {
