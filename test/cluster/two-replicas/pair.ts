@@ -6,6 +6,7 @@ import { type Outcome, type Replica, type Seat, TERMINAL } from '../../rig/leaky
 import type { OperatorProcess } from '../../rig/operator/operator-process.ts';
 
 const DEADLINE_MS = 150_000;
+const CLOSED: ReadonlySet<string> = new Set(['Resolved', 'Escalated']);
 
 const hasLogged = (operator: OperatorProcess, text: string): boolean =>
   operator.log().some(({ message }) => message === text);
@@ -35,11 +36,11 @@ export class Pair {
   /** Starts what is missing: first the leader, then one that waits and watches. */
   async fill(): Promise<void> {
     if (this.#leader === null) {
-      this.#leader = await this.#seat.start();
+      this.#leader = await this.#seat.start('leading');
       await this.leads(this.#leader);
     }
     if (this.#standby === null) {
-      const standby = await this.#seat.start();
+      const standby = await this.#seat.start('leading');
       this.#standby = standby;
       await this.#cluster.waitFor(
         'the standby watches',
@@ -74,7 +75,7 @@ export class Pair {
         const isOver =
           records.length > 0 &&
           records.every(({ status }) => TERMINAL.has(status?.phase ?? '')) &&
-          incidents.every(({ status }) => status?.state === 'Resolved');
+          incidents.every(({ status }) => CLOSED.has(status?.state ?? ''));
         return isOver ? outcome : undefined;
       },
       DEADLINE_MS,

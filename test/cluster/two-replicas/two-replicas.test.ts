@@ -119,6 +119,9 @@ const expectFenced = (frozen: Frozen, audit: readonly AuditEvent[]): void => {
   expect(outcome.records.map(({ status }) => [status?.phase, status?.fence])).toEqual([
     ['Succeeded', { epoch: after.epoch, holder: heir.identity }],
   ]);
+  expect(outcome.incidents.map(({ status }) => [status?.state, status?.reason])).toEqual([
+    ['Resolved', 'Effective'],
+  ]);
   expect(evictionsByUid(audit).get(leaking.uid)).toBe(1);
 };
 

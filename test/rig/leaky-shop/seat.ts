@@ -12,7 +12,7 @@ import { type OperatorProcess, startOperatorProcess } from '../operator/operator
 import { ensureBinaries } from '../toolchain/ensure-binaries.ts';
 import { runCommand } from '../toolchain/run-command.ts';
 
-import type { Feed, Listener, Shop } from './shop.ts';
+import type { Feed, Shop } from './shop.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const RELEASE = 'homeostat';
@@ -26,7 +26,7 @@ const HISTORY_MS = 9_000;
 /** Lease of 6 s with the proportions of the defaults. */
 const LEASE_FLAGS = ['--lease-duration=6s', '--renew-deadline=4s', '--retry-period=800ms'];
 
-const WATCH_DEADLINE_MS = 120_000;
+const TELL_DEADLINE_MS = 10 * 60_000;
 
 /** A record, as much as the tests read. */
 export interface SeenRecord {
@@ -81,6 +81,17 @@ export interface SeenLease {
   readonly epoch: number;
 }
 
+/**
+ * From when an operator gets telemetry: as soon as it knows the pods, or once it leads, as behind the
+ * Service of the chart, which selects the leader.
+ */
+export type ToldFrom = 'watching' | 'leading';
+
+const TOLD_FROM_LINE: Readonly<Record<ToldFrom, string>> = {
+  watching: 'every collection is watched',
+  leading: 'leading',
+};
+
 /** One operator at a seat. */
 export interface Replica {
   readonly operator: OperatorProcess;
@@ -94,8 +105,8 @@ export interface Seat {
   readonly operatorNamespace: string;
   readonly proxy: FaultProxy;
   readonly feed: Feed;
-  /** Starts an operator and tells it the recent history; it takes no others' place. */
-  start(): Promise<Replica>;
+  /** Starts an operator beside those that run; it is told the recent history from a moment on. */
+  start(toldFrom?: ToldFrom): Promise<Replica>;
   /** Applies an object to the seat's namespace. */
   create(plural: string, object: unknown): Promise<void>;
   remove(path: string): Promise<void>;
@@ -211,7 +222,7 @@ class TakenSeat implements Seat {
     this.feed = shop.feed(parts.namespace);
   }
 
-  async start(): Promise<Replica> {
+  async start(toldFrom: ToldFrom = 'watching'): Promise<Replica> {
     this.#starts += 1;
     const identity = `${this.namespace}_${this.#starts}`;
     const operator = await startOperatorProcess({
@@ -230,30 +241,25 @@ class TakenSeat implements Seat {
     });
     this.#running.add(operator);
     void operator.exited.then(() => this.#running.delete(operator));
-    this.#tellHistory(operator);
+    this.#tellHistory(operator, TOLD_FROM_LINE[toldFrom]);
     return { operator, identity };
   }
 
-  /** Sends to the process from when it knows the pods until it ends. */
-  #tellHistory(operator: OperatorProcess): void {
-    const watches = async (): Promise<void> => {
+  /** Sends to the process from a line of its log on until it ends. */
+  #tellHistory(operator: OperatorProcess, line: string): void {
+    const tell = async (): Promise<void> => {
       await this.#cluster.waitFor(
-        'the operator watches',
-        () =>
-          !operator.isRunning ||
-          operator.log().some(({ message }) => message === 'every collection is watched'),
-        WATCH_DEADLINE_MS,
+        `the operator says: ${line}`,
+        () => !operator.isRunning || operator.log().some(({ message }) => message === line),
+        TELL_DEADLINE_MS,
       );
-      const listener: Listener = {
-        port: operator.ports.http,
-        sinceMs: Date.now() - HISTORY_MS,
-      };
-      this.feed.listeners = [...this.feed.listeners, listener];
+      const listener = { port: operator.ports.http, sinceMs: Date.now() - HISTORY_MS };
+      const stop = this.feed.tell(listener);
       await operator.exited;
-      this.feed.listeners = this.feed.listeners.filter((each) => each !== listener);
+      stop();
     };
-    // A process that never watches is found by the test that waits for what it does.
-    watches().catch(() => undefined);
+    // A process that never says it is found by the test that waits for what it does.
+    tell().catch(() => undefined);
   }
 
   async create(plural: string, object: unknown): Promise<void> {

@@ -6,7 +6,7 @@
 //   const feed = shop.feed('shop-0');
 //   await shop.stock('shop-0', 'web');                 // three replicas, one of them leaks
 //   feed.show('web');
-//   feed.listener = { port: operator.ports.http, sinceMs: Date.now() - 11_000 };
+//   const stop = feed.tell({ port: operator.ports.http, sinceMs: Date.now() - 9_000 });
 //   ...
 //   await shop.close();
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,10 +29,10 @@ export interface Listener {
 
 /** The senders of one namespace. */
 export interface Feed {
-  /** Everybody who is told. */
-  listeners: readonly Listener[];
   /** Chooses the workload whose pods send. */
   show(workload: string): void;
+  /** Sends to a receiver until the function that is returned is called; whoever hangs holds up nobody else. */
+  tell(listener: Listener): () => void;
 }
 
 /** A running shop. */
@@ -105,27 +105,26 @@ class OpenShop implements Shop {
 
   feed(namespace: string): Feed {
     let shown = '';
-    const feed: Feed = {
-      listeners: [],
+    return {
       show: (workload) => {
         shown = workload;
       },
-    };
-    this.#loop(SEND_MS, async () => {
-      const pods = this.#pods.filter(
-        (pod) => pod.namespace === namespace && pod.workload === shown,
-      );
-      const nowMs = Date.now();
-      await Promise.all(
-        feed.listeners.map(({ port, sinceMs }) =>
-          sendMemory(
+      tell: ({ port, sinceMs }) => {
+        const over = new AbortController();
+        const send = async (): Promise<void> => {
+          const pods = this.#pods.filter(
+            (pod) => pod.namespace === namespace && pod.workload === shown,
+          );
+          const nowMs = Date.now();
+          await sendMemory(
             port,
             pods.flatMap((pod) => this.#figures(pod, sinceMs, nowMs)),
-          ),
-        ),
-      );
-    });
-    return feed;
+          );
+        };
+        this.#loop(SEND_MS, send, over.signal);
+        return () => over.abort();
+      },
+    };
   }
 
   async stock(namespace: string, workload: string): Promise<ShopPod> {
@@ -158,9 +157,10 @@ class OpenShop implements Shop {
     await this.#metrics?.stop();
   }
 
-  #loop(pauseMs: number, work: () => Promise<void>): void {
+  #loop(pauseMs: number, work: () => Promise<void>, over?: AbortSignal): void {
+    const closing = this.#closing.signal;
+    const signal = over === undefined ? closing : AbortSignal.any([closing, over]);
     const run = async (): Promise<void> => {
-      const { signal } = this.#closing;
       while (!signal.aborted) {
         // The API server may be away for a moment; the next round tells.
         await work().catch(() => undefined);
