@@ -17,9 +17,11 @@ import type { Endpoint } from './monitor/otlp/receiver.ts';
 import type { ReceiverLimits } from './monitor/otlp/receiver-context.ts';
 import { type ReceiverHandle, startReceiverThread } from './monitor/otlp/receiver-handle.ts';
 import { flatCounters } from './telemetry-counters.ts';
+import { ANALYSIS_HEAP_MIB, processMemoryBytes } from './telemetry-memory.ts';
 
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
+const MIB = 2 ** 20;
 const STOP_GRACE_MS = 5_000;
 
 /** What went wrong on a telemetry thread, and was mended by starting it again. */
@@ -61,7 +63,11 @@ const entry = (path: string): URL =>
   new URL(`${path}${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
 
 const spawnAnalysisWorker = (workerData: AnalysisWorkerData): Worker =>
-  new Worker(entry('./analysis-worker'), { workerData, name: 'analysis' });
+  new Worker(entry('./analysis-worker'), {
+    workerData,
+    name: 'analysis',
+    resourceLimits: { maxOldGenerationSizeMb: ANALYSIS_HEAP_MIB },
+  });
 
 /** Keeps a receiver running on the ports it has got, and joined to the analysis. */
 class Telemetry implements TelemetryThreads {
@@ -196,12 +202,21 @@ export const startTelemetry = ({
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
-}): Promise<TelemetryThreads> =>
-  startTelemetryThreads({
+}): Promise<TelemetryThreads> => {
+  const receiver = { bodyBytes: config.otlpMaxBody, budgetBytes: config.otlpInFlight };
+  const needed = processMemoryBytes({ ...receiver, store: DEFAULT_STORE_LIMITS });
+  const given = process.constrainedMemory();
+  if (given > 0 && given < needed) {
+    log.warn(
+      `the memory limit is ${Math.floor(given / MIB)} MiB, but these settings may need ` +
+        `${Math.ceil(needed / MIB)} MiB; raise it, or lower ${flagOf('otlpInFlight')} and ${flagOf('otlpMaxBody')}`,
+    );
+  }
+  return startTelemetryThreads({
     clock,
     grpc: { ...config.otlpGrpcAddress, setting: flagOf('otlpGrpcAddress') },
     http: { ...config.otlpHttpAddress, setting: flagOf('otlpHttpAddress') },
-    receiver: { bodyBytes: config.otlpMaxBody, budgetBytes: config.otlpInFlight },
+    receiver,
     onIncident: (incident) => {
       if (incident.kind === 'analysis-reset') {
         log.error('the analysis worker died; its telemetry is lost and it starts again', {
@@ -217,3 +232,4 @@ export const startTelemetry = ({
       }
     },
   });
+};

@@ -4,6 +4,9 @@ import type { ReceiverCounters } from './counters.ts';
 import type { ReceiverCommand, ReceiverReport } from './port-messages.ts';
 import type { ReceiverThreadData } from './receiver-thread.ts';
 
+/** Largest heap of the receiver thread in MiB; bodies are outside of it. */
+export const RECEIVER_HEAP_MIB = 48;
+
 /** The receiver thread as the main thread sees it. */
 export interface ReceiverHandle {
   readonly grpcPort: number;
@@ -27,7 +30,11 @@ export const startReceiverThread = async (
   data: ReceiverThreadData,
   entry: URL = new URL('./receiver-thread.ts', import.meta.url),
 ): Promise<ReceiverHandle> => {
-  const worker = new Worker(entry, { workerData: data, name: 'otlp-receiver' });
+  const worker = new Worker(entry, {
+    workerData: data,
+    name: 'otlp-receiver',
+    resourceLimits: { maxOldGenerationSizeMb: RECEIVER_HEAP_MIB },
+  });
   const waiting = new Map<number, PromiseWithResolvers<ReceiverCounters>>();
   const started = Promise.withResolvers<{ grpcPort: number; httpPort: number }>();
   const ended = Promise.withResolvers<Error | undefined>();
