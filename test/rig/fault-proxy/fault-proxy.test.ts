@@ -142,6 +142,24 @@ describe('startFaultProxy', () => {
     expect(server.requests).toHaveLength(4);
   });
 
+  it('holds a request until it is let go', async () => {
+    const { promise: until, resolve: letGo } = Promise.withResolvers<void>();
+    const struck = Promise.withResolvers<void>();
+    proxy.rules.add({
+      on: 'before',
+      nth: 1,
+      onStrike: struck.resolve,
+      fault: { kind: 'hold', until },
+    });
+    const held = transport.request({ method: 'POST', path: PODS, body: { a: 1 } });
+    await struck.promise;
+    await transport.request({ method: 'POST', path: PODS, body: { a: 2 } });
+    expect(server.requests.map(({ body }) => body)).toEqual(['{"a":2}']);
+    letGo();
+    await held;
+    expect(server.requests.map(({ body }) => body)).toEqual(['{"a":2}', '{"a":1}']);
+  });
+
   it.each([
     ['drop', [1, 3, 4]],
     ['duplicate', [1, 2, 2, 3, 4]],

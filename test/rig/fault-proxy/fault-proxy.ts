@@ -177,6 +177,9 @@ class RunningProxy implements FaultProxy {
       case 'delay':
         await pause(fault.ms);
         return true;
+      case 'hold':
+        await fault.until;
+        return true;
       case 'duplicate':
         return true;
     }

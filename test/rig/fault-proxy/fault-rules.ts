@@ -7,6 +7,8 @@ export type RequestFault =
   | { readonly kind: 'drop' }
   | { readonly kind: 'reset' }
   | { readonly kind: 'delay'; readonly ms: number }
+  /** Goes on when the promise resolves. */
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** The server gets it twice; the first reply goes back. */
   | { readonly kind: 'duplicate' }
   | {
