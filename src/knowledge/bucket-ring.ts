@@ -99,6 +99,9 @@ export class GaugeRing {
   }
 }
 
+/** Buckets over which one increment is spread at most; the ring takes late samples for longer. */
+const MOST_SPREAD = 8;
+
 /** Requests of one container per bucket, at one resolution; a bucket without a report counts 0. */
 export class RequestRing {
   readonly #frame: BucketFrame;
@@ -121,9 +124,34 @@ export class RequestRing {
     return this.#frame.isOpen(this.#frame.bucketOf(timeMs));
   }
 
-  /** Takes an increment that {@link admits} has let pass. */
-  add(timeMs: UnixMs, requests: number): void {
-    const slot = this.#frame.open(this.#frame.bucketOf(timeMs));
+  /**
+   * Takes an increment that {@link admits} has let pass. It is spread evenly over the time since the
+   * report before it, at most {@link MOST_SPREAD} buckets back: a reader that comes a moment late must not
+   * look like a change of the load.
+   * @param sinceMs time of the report before; `null`: none, and all of it counts at `timeMs`
+   */
+  add(timeMs: UnixMs, requests: number, sinceMs: UnixMs | null = null): void {
+    const { stepMs } = this.#frame;
+    const fromMs = Math.max(sinceMs ?? timeMs, timeMs - MOST_SPREAD * stepMs);
+    const spanMs = timeMs - fromMs;
+    const last = this.#frame.bucketOf(timeMs);
+    if (!(spanMs > 0)) {
+      this.#put(last, requests);
+      return;
+    }
+    let left = requests;
+    for (let bucket = this.#frame.bucketOf(fromMs); bucket < last; bucket += 1) {
+      if (!this.#frame.isOpen(bucket)) continue;
+      const partMs = (bucket + 1) * stepMs - Math.max(fromMs, bucket * stepMs);
+      const part = (requests * partMs) / spanMs;
+      this.#put(bucket, part);
+      left -= part;
+    }
+    this.#put(last, left);
+  }
+
+  #put(bucket: number, requests: number): void {
+    const slot = this.#frame.open(bucket);
     const column = this.#frame.column(0);
     this.#frame.counts[slot] = (this.#frame.counts[slot] as number) + 1;
     column[slot] = (column[slot] as number) + requests;

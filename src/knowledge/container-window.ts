@@ -27,8 +27,11 @@ export class ContainerWindow {
   #specs: WindowSpecs;
   readonly #gauges = new Map<GaugeQuantity, GaugeSeries>();
   readonly #requests = new Map<number, RequestRing>();
+  /** Time of the newest increment; `null`: none yet. */
+  #countedUntilMs: UnixMs | null = null;
   #tokens: number;
   #refilledAtMs: UnixMs;
+  #floodedMs: UnixMs | null = null;
 
   constructor(specs: WindowSpecs, limit: RateLimit, nowMs: UnixMs) {
     this.#specs = specs;
@@ -40,6 +43,11 @@ export class ContainerWindow {
     return this.#specs;
   }
 
+  /** When samples were last dropped because there were too many; `null`: never. */
+  get floodedMs(): UnixMs | null {
+    return this.#floodedMs;
+  }
+
   /** Takes one token; false: the container has sent too many samples. */
   takeToken(limit: RateLimit, nowMs: UnixMs): boolean {
     const elapsedMs = nowMs - this.#refilledAtMs;
@@ -49,7 +57,10 @@ export class ContainerWindow {
       this.#tokens = Math.min(limit.burst, this.#tokens + refill);
       this.#refilledAtMs = nowMs;
     }
-    if (this.#tokens < 1) return false;
+    if (this.#tokens < 1) {
+      this.#floodedMs = nowMs;
+      return false;
+    }
     this.#tokens -= 1;
     return true;
   }
@@ -85,7 +96,8 @@ export class ContainerWindow {
   /** Adds requests to every resolution, or to none: false when they come too late. */
   addIncrement(timeMs: UnixMs, count: number): boolean {
     for (const ring of this.#requests.values()) if (!ring.admits(timeMs)) return false;
-    for (const ring of this.#requests.values()) ring.add(timeMs, count);
+    for (const ring of this.#requests.values()) ring.add(timeMs, count, this.#countedUntilMs);
+    this.#countedUntilMs = Math.max(this.#countedUntilMs ?? timeMs, timeMs);
     return true;
   }
 
@@ -105,6 +117,7 @@ export class ContainerWindow {
   beginLife(startMs: UnixMs): void {
     for (const series of this.#gauges.values()) series.beginLife(startMs);
     for (const ring of this.#requests.values()) ring.dropBefore(startMs);
+    this.#countedUntilMs = null;
   }
 
   /** Takes other window lengths over, keeping what stays the same. */
