@@ -2,6 +2,7 @@
 // A node without root and without containers: each container of a pod bound to it runs as a local
 // process. It is no sandbox; it exists so that the demo runs anywhere. What it does not understand
 // it refuses with a Warning in the pod's status, never silently.
+import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
@@ -65,6 +66,8 @@ class NodeAgent implements ProcessNode {
   readonly #pods = new Map<string, RunningPod>();
   readonly #folder: string;
   #metrics: MetricsApi | null = null;
+  /** A network of its own, drawn by lot: nodes of other runs have pods with the same ports. */
+  readonly #network = `127.${randomInt(64, 255)}.${randomInt(256)}`;
   #nextIp = 0;
   #isStopped = false;
   #complaint = '';
@@ -182,9 +185,9 @@ class NodeAgent implements ProcessNode {
   }
 
   #startPod(pod: Pod): RunningPod {
-    this.#nextIp += 1;
+    this.#nextIp = (this.#nextIp % 254) + 1;
     // Every address of 127/8 is loopback on Linux, so pods may use the same ports.
-    const podIp = `127.77.${this.#nextIp >> 8}.${this.#nextIp & 255}`;
+    const podIp = `${this.#network}.${this.#nextIp}`;
     const running: RunningPod = {
       pod,
       podIp,

@@ -152,12 +152,13 @@ describe.skipIf(skip !== undefined)('startRealNode', () => {
     const before = await starts();
     const renewedAt = async () => {
       const path = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases`;
-      const { body } = await cluster.request<{ spec: { renewTime: string } }>(
+      const { body } = await cluster.request<{ spec?: { renewTime: string } }>(
         ...(['GET', `${path}/${cluster.nodeName}`] as const),
       );
-      return body.spec.renewTime;
+      // Absent until the kubelet has made its lease, which it tries again with growing pauses.
+      return body.spec?.renewTime;
     };
-    const lease = await renewedAt();
+    const lease = await cluster.waitFor('the kubelet has a lease', renewedAt);
     await cluster.component('kubelet').restart('SIGKILL');
     await cluster.waitFor('the new kubelet renews its lease', async () => {
       return (await renewedAt()) !== lease;
