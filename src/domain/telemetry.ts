@@ -32,6 +32,8 @@ export interface GaugePoint {
   readonly timeMs: UnixMs;
   /** Bytes; finite and not negative. */
   readonly value: number;
+  /** Tells reporting processes apart, and says nothing else; missing: the same as whoever spoke before. */
+  readonly sender?: string;
 }
 
 /**
@@ -53,6 +55,8 @@ export interface Batch {
   readonly signal: SignalKind;
   readonly receivedAtMs: UnixMs;
   readonly gauges: readonly GaugePoint[];
+  /** Points for which another sender spoke already; the store says whose figures stand, and if any do. */
+  readonly rivals?: readonly GaugePoint[];
   readonly requests: readonly RequestIncrement[];
   /** Data points, spans or log records in the request. */
   readonly items: number;

@@ -26,6 +26,8 @@ export const DROP_REASONS = [
   'duplicate',
   /** This series has another value at this time; the first one stays. */
   'contradiction',
+  /** Another sender speaks for this quantity of the container, and has not fallen silent. */
+  'rival',
   /** The container sends more samples per second than one container may. */
   'rate',
   /** The number of containers with windows is at its limit. */

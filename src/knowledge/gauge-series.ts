@@ -4,6 +4,7 @@ import { quantile } from '../theory/series/quantile.ts';
 import type { WindowSpec } from './bucket-frame.ts';
 import { GaugeRing } from './bucket-ring.ts';
 import { RawSamples, type SampleFate } from './raw-samples.ts';
+import { Speaker } from './speaker.ts';
 import type { GaugeView } from './view.ts';
 
 /** Window lengths by resolution in ms: what the bound detectors want of one container. */
@@ -21,6 +22,7 @@ export const retentionMs = (specs: WindowSpecs): number => {
 /** One gauge of one container: raw samples, and a ring of buckets for each resolution. */
 export class GaugeSeries {
   readonly #raw: RawSamples;
+  readonly #speaker = new Speaker();
   readonly #rings = new Map<number, GaugeRing>();
 
   constructor(specs: WindowSpecs) {
@@ -52,19 +54,27 @@ export class GaugeSeries {
 
   /**
    * Takes a sample in, everywhere or nowhere: an out-of-order one must still fit into the raw samples
-   * and into a bucket that is open at every resolution.
+   * and into a bucket that is open at every resolution. Samples of two senders are never mixed.
    */
-  add(timeMs: UnixMs, value: number): SampleFate {
+  add(timeMs: UnixMs, value: number, sender?: string): SampleFate | 'rival' {
+    const last = {
+      timeMs: this.#raw.newestMs,
+      value: this.#raw.newestValue,
+      intervalMs: () => this.#raw.intervalMs(),
+    };
+    if (!this.#speaker.admits({ timeMs, value, sender }, last)) return 'rival';
     const fate = this.#raw.fateOf(timeMs, value);
     if (fate !== 'accepted') return fate;
     for (const ring of this.#rings.values()) if (!ring.admits(timeMs)) return 'late';
     this.#raw.add(timeMs, value);
     for (const ring of this.#rings.values()) ring.add(timeMs, value);
+    this.#speaker.spoke(timeMs, sender);
     return 'accepted';
   }
 
   /** Forgets what came before a time: the container's new life starts there. */
   beginLife(startMs: UnixMs): void {
+    this.#speaker.forget();
     this.#raw.dropBefore(startMs);
     for (const [resolutionMs, ring] of this.#rings) {
       ring.clear();
@@ -84,6 +94,7 @@ export class GaugeSeries {
       newestValue: this.#raw.newestValue,
       sampleIntervalMs: this.#raw.intervalMs(),
       samples,
+      ...(this.#speaker.contestedMs !== null && { contestedMs: this.#speaker.contestedMs }),
     };
   }
 

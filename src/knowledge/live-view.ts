@@ -23,7 +23,10 @@ class LiveContainer implements ContainerView {
   }
 
   gauge(quantity: GaugeQuantity): GaugeView | null {
-    return this.#window?.gauge(quantity)?.view(this.#spec) ?? null;
+    const view = this.#window?.gauge(quantity)?.view(this.#spec) ?? null;
+    const floodedMs = this.#window?.floodedMs ?? null;
+    if (view === null || floodedMs === null) return view;
+    return { ...view, contestedMs: Math.max(floodedMs, view.contestedMs ?? floodedMs) };
   }
 
   requests(): ReturnType<ContainerView['requests']> {

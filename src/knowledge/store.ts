@@ -123,6 +123,7 @@ export class KnowledgeStore {
       else dropped[fate] = (dropped[fate] ?? 0) + 1;
     };
     for (const point of batch.gauges) note(this.#takeGauge(point, identify, nowMs));
+    for (const point of batch.rivals ?? []) note(this.#takeGauge(point, identify, nowMs));
     for (const increment of batch.requests) note(this.#takeRequests(increment, identify, nowMs));
     this.#accepted += accepted;
     addDrops(this.#dropped, dropped);
@@ -179,7 +180,7 @@ export class KnowledgeStore {
       if (!this.#reserve(GaugeSeries.maxBytes(window.specs))) return 'memory';
       series = window.addGauge(point.quantity);
     }
-    return series.add(point.timeMs, point.value);
+    return series.add(point.timeMs, point.value, point.sender);
   }
 
   #takeRequests(

@@ -54,6 +54,11 @@ export interface GaugeView {
   readonly sampleIntervalMs: number;
   /** Accepted samples in the window. */
   readonly samples: number;
+  /**
+   * When it was last seen that two senders speak for this gauge and contradict each other, or that
+   * samples were dropped because there were too many; missing: never. Nobody knows then which are true.
+   */
+  readonly contestedMs?: UnixMs;
 }
 
 /** Everything a detector may see, at one resolution. */

@@ -148,6 +148,10 @@ const prepare = (subject: Case): Judgeable | { missing: string; segment: Segment
     return { missing: 'the newest memory figure is not fresh', segment };
   }
   if (segment === null) return { missing: 'no memory figure of this life yet', segment };
+  const contestedMs = source.gauge.contestedMs ?? Number.NEGATIVE_INFINITY;
+  if (nowMs - contestedMs < MINIMUM_AGE_BUCKETS * setting.resolutionMs) {
+    return { missing: 'senders contradict each other or send too much', segment };
+  }
   if (memoryLimitBytes === null || !(memoryLimitBytes > 0)) {
     return { missing: 'the container has no memory limit', segment };
   }

@@ -13,6 +13,7 @@ export class BatchDraft {
   readonly columns: Columns;
   readonly receivedAtMs: UnixMs;
   readonly gauges: GaugePoint[] = [];
+  readonly rivals: GaugePoint[] = [];
   readonly tally = new RejectionTally();
   /** Old names that came, with the new ones. */
   readonly oldNames = new Map<string, string>();

@@ -204,8 +204,18 @@ const emitGauge = (
     rank: name.rank,
     timeMs: sample.timeMs,
   });
+  const { container: _, ...podClaim } = source.claim;
+  const gauge = {
+    claim: name.scope === 'pod' ? podClaim : source.claim,
+    quantity: name.quantity,
+    timeMs: sample.timeMs,
+    value: sample.value,
+    sender: source.digest(),
+  };
   if (bid.outcome !== 'kept') {
     counters[COUNTER_OF_BID[bid.outcome]] += 1;
+    // Who is right is not for the first to decide.
+    if (bid.outcome === 'overlap') draft.rivals.push(gauge);
     return;
   }
   state.gaugeOwners.set(ownerKey, bid.owner);
@@ -213,13 +223,7 @@ const emitGauge = (
     for (const key of scopeKeys) state.containerScope.set(key, draft.receivedAtMs);
   }
   if (name.renamedTo !== undefined) draft.oldNames.set(metric.name, name.renamedTo);
-  const { container: _, ...podClaim } = source.claim;
-  draft.gauges.push({
-    claim: name.scope === 'pod' ? podClaim : source.claim,
-    quantity: name.quantity,
-    timeMs: sample.timeMs,
-    value: sample.value,
-  });
+  draft.gauges.push(gauge);
 };
 
 const COUNTER_OF_BID = {

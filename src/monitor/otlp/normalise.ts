@@ -69,6 +69,7 @@ export class Normaliser {
       signal: columns.signal,
       receivedAtMs,
       gauges: draft.gauges,
+      ...(draft.rivals.length > 0 && { rivals: draft.rivals }),
       requests,
       items: columns.items,
       rejected: draft.tally.total,

@@ -11,7 +11,15 @@ describe('Normaliser, gauges', () => {
     expect(batch).toEqual({
       signal: 'metrics',
       receivedAtMs: NOW,
-      gauges: [{ claim: POD_CLAIM, quantity: WORKING_SET, timeMs: NOW - 5, value: 1_000 }],
+      gauges: [
+        {
+          claim: POD_CLAIM,
+          quantity: WORKING_SET,
+          timeMs: NOW - 5,
+          value: 1_000,
+          sender: expect.any(String),
+        },
+      ],
       requests: [],
       items: 1,
       rejected: 0,
@@ -168,6 +176,26 @@ describe('Normaliser, gauges', () => {
     // Three intervals of a second without `a`.
     expect([of('b', NOW + 3_000), of('b', NOW + 4_001), of('a', NOW + 4_002)]).toEqual([0, 1, 0]);
     expect(normaliser.counters.overlapping).toBe(4);
+  });
+
+  it('hands on what a second sender says, with who said it', () => {
+    const normaliser = new Normaliser();
+    const of = (instance: string, timeMs: number) =>
+      feed(
+        normaliser,
+        'metrics',
+        metricsRequest([gauge(WORKING_SET, [point(timeMs)])], {
+          ...POD,
+          'service.instance.id': instance,
+        }),
+      );
+    const [first] = of('a', NOW).gauges;
+    const second = of('b', NOW + 1);
+    expect(second.gauges).toEqual([]);
+    expect(second.rivals).toEqual([
+      { ...first, timeMs: NOW + 1, sender: expect.not.stringMatching(`^${first?.sender}$`) },
+    ]);
+    expect(of('a', NOW + 1_000)).toMatchObject({ gauges: [{ sender: first?.sender }] });
   });
 
   it('prefers the new name of a quantity at once', () => {
