@@ -24,11 +24,14 @@ export class Budget {
     this.#counters = counters;
   }
 
-  /** Reserves room for one request, or gives `null` when there is none. */
-  reserve(bytes: number): Reservation | null {
+  /**
+   * Reserves room for one request, or gives `null` when there is none.
+   * @param wanted what it will come to need; refused at once when that is not free now
+   */
+  reserve(bytes: number, wanted: number): Reservation | null {
     const counters = this.#counters;
     if (counters.inFlight >= this.#maxRequests) return null;
-    if (counters.budgetBytes + bytes > this.#maxBytes) return null;
+    if (counters.budgetBytes + Math.max(bytes, wanted) > this.#maxBytes) return null;
     counters.inFlight += 1;
     counters.budgetBytes += bytes;
     let held = bytes;

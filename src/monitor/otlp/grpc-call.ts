@@ -2,10 +2,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { MonoMs } from '../../domain/clock.ts';
 import type { SignalKind } from '../../domain/telemetry.ts';
-import type { Reservation } from './budget.ts';
+import { BodyBuffer } from './body-buffer.ts';
 import { ACCEPTED_ENCODINGS, isAcceptedEncoding } from './decompress.ts';
 import { encodeExportResponse, type Outcome, refusedBy } from './export-response.ts';
-import { isRefused, type ReceiverContext } from './receiver-context.ts';
+import type { ReceiverContext } from './receiver-context.ts';
 import { CODE, encodeStatus, type Refused } from './rpc-status.ts';
 
 const PATHS: Readonly<Record<string, SignalKind>> = {
@@ -61,9 +61,9 @@ export class GrpcCall {
   #encoding = '';
   #deadlineMs = Number.POSITIVE_INFINITY;
   #prefixBytes = 0;
-  #body: Uint8Array<ArrayBuffer> | null = null;
-  #bodyBytes = 0;
-  #reservation: Reservation | null = null;
+  #body: BodyBuffer | null = null;
+  /** Length of the message as its prefix says. */
+  #length = 0;
   #isDone = false;
   #isHandedOver = false;
   #timer: NodeJS.Timeout | undefined;
@@ -148,7 +148,7 @@ export class GrpcCall {
         if (this.#prefixBytes === PREFIX_BYTES) this.#openBody();
         continue;
       }
-      const part = Math.min(this.#body.length - this.#bodyBytes, chunk.length - offset);
+      const part = Math.min(this.#length - this.#body.length, chunk.length - offset);
       if (part === 0) {
         this.#refuse({
           ...malformed('a unary call must have one message'),
@@ -156,8 +156,11 @@ export class GrpcCall {
         });
         return;
       }
-      this.#body.set(chunk.subarray(offset, offset + part), this.#bodyBytes);
-      this.#bodyBytes += part;
+      const refused = this.#body.append(chunk.subarray(offset, offset + part));
+      if (refused !== null) {
+        this.#refuse(refused);
+        return;
+      }
       offset += part;
     }
   }
@@ -179,13 +182,13 @@ export class GrpcCall {
       return;
     }
     if (flag === 0) this.#encoding = '';
-    const admitted = this.#context.admit(length);
-    if (isRefused(admitted)) {
-      this.#refuse(admitted);
+    const body = BodyBuffer.open(this.#context, length);
+    if ('reason' in body) {
+      this.#refuse(body);
       return;
     }
-    this.#reservation = admitted;
-    this.#body = new Uint8Array(new ArrayBuffer(length));
+    this.#length = length;
+    this.#body = body;
   }
 
   #end(): void {
@@ -203,8 +206,7 @@ export class GrpcCall {
       return;
     }
     const body = this.#body;
-    const reservation = this.#reservation;
-    if (body === null || reservation === null || this.#bodyBytes < body.length) {
+    if (body === null || body.length < this.#length) {
       this.#refuse(malformed('the message is cut short'));
       return;
     }
@@ -216,10 +218,10 @@ export class GrpcCall {
       signal: this.#signal,
       contentType: 'protobuf',
       encoding: this.#encoding,
-      body: body.buffer,
+      body: body.take(),
     } as const;
     void this.#context
-      .dispatch(job, reservation, Math.max(0, leftMs))
+      .dispatch(job, body.reservation, Math.max(0, leftMs))
       .then((outcome) => this.#answer(outcome));
   }
 
@@ -290,8 +292,8 @@ export class GrpcCall {
   #finish(): void {
     this.#isDone = true;
     clearTimeout(this.#timer);
+    if (!this.#isHandedOver) this.#body?.reservation.release();
     this.#body = null;
-    if (!this.#isHandedOver) this.#reservation?.release();
   }
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage } from 'node:http';
+import { BodyBuffer } from './body-buffer.ts';
 import type { Reservation } from './budget.ts';
-import { isRefused, type ReceiverContext } from './receiver-context.ts';
+import type { ReceiverContext } from './receiver-context.ts';
 import { CODE, type Refused } from './rpc-status.ts';
-
-/** First step of a body of unknown length; later steps double it. */
-const FIRST_STEP_BYTES = 65_536;
 
 /** What becomes of a body; exactly one of the last three is called. */
 export interface BodyListener {
@@ -18,8 +16,7 @@ export interface BodyListener {
 }
 
 /**
- * Reads a body into memory that was reserved before: all of it when the length is declared,
- * otherwise in steps.
+ * Reads a body into memory that is reserved as the bytes come.
  */
 export const readHttpBody = (
   context: ReceiverContext,
@@ -27,16 +24,12 @@ export const readHttpBody = (
   listener: BodyListener,
 ): void => {
   const { limits } = context;
-  const declared = request.headers['content-length'];
-  const first = declared === undefined ? firstStep(request, limits.bodyBytes) : Number(declared);
-  const admitted = context.admit(first);
-  if (isRefused(admitted)) {
-    listener.refused(admitted);
+  const body = openBody(context, request);
+  if ('reason' in body) {
+    listener.refused(body);
     return;
   }
-  const reservation = admitted;
-  let body = new Uint8Array(new ArrayBuffer(first));
-  let used = 0;
+  const { reservation } = body;
   let isDone = false;
   const done = (): void => {
     isDone = true;
@@ -57,30 +50,15 @@ export const readHttpBody = (
       }),
     limits.bodyTimeoutMs,
   );
-  /** Makes room for `needed` bytes in all, or says why not. */
-  const makeRoom = (needed: number): Refused | null => {
-    if (needed > limits.bodyBytes) return context.tooLarge();
-    const size = Math.min(limits.bodyBytes, Math.max(needed, body.length * 2));
-    if (!reservation.grow(size - body.length)) return context.overBudget();
-    const grown = new Uint8Array(new ArrayBuffer(size));
-    grown.set(body.subarray(0, used));
-    body = grown;
-    return null;
-  };
   request.on('data', (chunk: Buffer) => {
     if (isDone) return;
-    const refused = used + chunk.length > body.length ? makeRoom(used + chunk.length) : null;
-    if (refused !== null) {
-      refuse(refused);
-      return;
-    }
-    body.set(chunk, used);
-    used += chunk.length;
+    const refused = body.append(chunk);
+    if (refused !== null) refuse(refused);
   });
   request.on('end', () => {
     if (isDone) return;
     done();
-    listener.complete(used === body.length ? body.buffer : body.buffer.transfer(used), reservation);
+    listener.complete(body.take(), reservation);
   });
   request.on('close', () => {
     if (isDone) return;
@@ -91,5 +69,10 @@ export const readHttpBody = (
   listener.begin();
 };
 
-const firstStep = (request: IncomingMessage, limit: number): number =>
-  request.headers['transfer-encoding'] === undefined ? 0 : Math.min(FIRST_STEP_BYTES, limit);
+/** Without a declared length a body is chunked, or there is none. */
+const openBody = (context: ReceiverContext, request: IncomingMessage): BodyBuffer | Refused => {
+  const declared = request.headers['content-length'];
+  if (declared !== undefined) return BodyBuffer.open(context, Number(declared));
+  const isChunked = request.headers['transfer-encoding'] !== undefined;
+  return BodyBuffer.open(context, isChunked ? undefined : 0);
+};

@@ -84,9 +84,12 @@ export class ReceiverContext {
     return Math.round(Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, 2 * this.#answerMs)));
   }
 
-  /** Reserves room for a body, or says why not. Nothing is allocated before. */
-  admit(bytes: number): Reservation | Refused {
-    if (bytes > this.limits.bodyBytes) return this.tooLarge();
+  /**
+   * Reserves room for the first bytes of a body, or says why not. Nothing is allocated before.
+   * @param declared the length of the whole body as its sender says
+   */
+  admit(bytes: number, declared: number): Reservation | Refused {
+    if (declared > this.limits.bodyBytes) return this.tooLarge();
     if (this.isDraining) {
       return {
         reason: 'draining',
@@ -95,7 +98,7 @@ export class ReceiverContext {
         retryAfterMs: MIN_RETRY_MS,
       };
     }
-    return this.#budget.reserve(bytes) ?? this.overBudget();
+    return this.#budget.reserve(bytes, declared) ?? this.overBudget();
   }
 
   /** The refusal of a body beyond the limit: sending it again is useless. */

@@ -132,11 +132,39 @@ describe('GrpcServer', () => {
     const prefix = Buffer.alloc(5);
     prefix.writeUInt32BE(32 * 2 ** 20, 1);
     stream.write(Buffer.concat([prefix, Buffer.alloc(1_000)]));
-    await until(() => rig.counters().budgetBytes === 32 * 2 ** 20);
+    await until(() => rig.counters().budgetBytes === 65_536);
     stream.destroy();
     await until(() => rig.counters().budgetBytes === 0);
     expect(rig.counters()).toMatchObject({ refused: { reset: 1 }, inFlight: 0 });
     expect((await call(session, METRICS, frame(body()))).status).toBe(0);
+  });
+
+  it('leaves room for others beside senders that declare much and send little', async () => {
+    const rig = await rigWith({ limits: { bodyBytes: 2 ** 20, budgetBytes: 2 ** 21 } });
+    const session = await connected(rig);
+    const prefix = Buffer.alloc(6);
+    prefix.writeUInt32BE(2 ** 20, 1);
+    const slow = Array.from({ length: 8 }, () => begin(session, METRICS));
+    for (const stream of slow) stream.write(prefix);
+    await until(() => rig.counters().inFlight === slow.length);
+    expect(rig.counters().budgetBytes).toBe(slow.length * 65_536);
+    expect((await call(session, METRICS, frame(body()))).status).toBe(0);
+    for (const stream of slow) stream.destroy();
+    await until(() => rig.counters().budgetBytes === 0);
+  });
+
+  it('takes a large body in pieces and hands on exactly its bytes', async () => {
+    const bodies: ArrayBuffer[] = [];
+    const rig = await rigWith({
+      forward: (job) => {
+        bodies.push(job.body);
+        return Promise.resolve({ kind: 'accepted' });
+      },
+    });
+    const large = Buffer.from(Array.from({ length: 300_001 }, (_, index) => index % 251));
+    expect((await call(await connected(rig), METRICS, frame(large))).status).toBe(0);
+    expect(bodies.map((each) => Buffer.compare(Buffer.from(each), large))).toEqual([0]);
+    expect(rig.counters()).toMatchObject({ budgetBytes: 0, inFlight: 0, bodyBytes: 300_001 });
   });
 
   it('gives the memory back when the connection breaks', async () => {
