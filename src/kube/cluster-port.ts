@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ApiReply, ClusterPort, ApiRequest as PortRequest } from '../domain/cluster.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, apiErrorFromStatus } from './api-error.ts';
 import type { Guard } from './apply.ts';
 import { collectionPath, objectPath, type ResourceType } from './resource.ts';
 import type { ApiRequest, Method, Transport } from './transport.ts';
@@ -73,6 +73,13 @@ function replyOf(error: ApiError, read: boolean): ApiReply {
   return { kind: 'refused', status: code, reason, message, retryAfterMs };
 }
 
+/** Older servers answer an eviction with 201 and a `Status` that says Failure. */
+function isFailure(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false;
+  const { kind, status } = body as Readonly<Record<string, unknown>>;
+  return kind === 'Status' && status === 'Failure';
+}
+
 /**
  * Sends the requests of decisions and effects over a transport. Every write is fenced by `guard` right
  * before its bytes leave, has the guard's deadline, and is sent once.
@@ -87,6 +94,8 @@ export function createClusterPort(transport: Transport, guard: Guard): ClusterPo
       try {
         const call = callOf(request, guard);
         const answer = await transport.request({ ...call, signal: AbortSignal.any(signals) });
+        // Without a code in it the outcome is unknown, as after a 500.
+        if (isFailure(answer.body)) return replyOf(apiErrorFromStatus(answer.body, 500), read);
         return { kind: 'ok', status: answer.status, body: answer.body };
       } catch (error) {
         if (error instanceof ApiError) return replyOf(error, read);

@@ -118,6 +118,16 @@ describe('createClusterPort', () => {
     expect(await setUp(reply).port.send(request)).toMatchObject(expected);
   });
 
+  it('takes a Failure under a 2xx for the refusal that it is: older servers so refuse evictions', async () => {
+    const failure = { kind: 'Status', status: 'Failure', code: 429, reason: 'X', message: 'm' };
+    const { port } = setUp({ body: failure });
+    expect(await port.send(EVICT)).toMatchObject({ kind: 'refused', status: 429, message: 'm' });
+    const two = setUp({ body: { ...failure, code: 500 } });
+    expect(await two.port.send(EVICT)).toMatchObject({ kind: 'unknown' });
+    const success = setUp({ body: { kind: 'Status', status: 'Success' } });
+    expect(await success.port.send(EVICT)).toMatchObject({ kind: 'ok' });
+  });
+
   it('never rejects, also not for a name that is no name', async () => {
     const { port, transport } = setUp();
     expect(await port.send({ ...GET, name: '../../secrets' })).toMatchObject({ kind: 'notSent' });
