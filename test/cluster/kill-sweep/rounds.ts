@@ -100,7 +100,7 @@ export class Player {
         : seat.proxy.rules.add({
             on: strike.side,
             nth: 1,
-            when: ({ ...info }, body) =>
+            when: (info, body) =>
               keyOfRequest(info, body) === strike.write &&
               (info.resource !== 'healingpolicies/status' || info.name === workload),
             onStrike: () => {
