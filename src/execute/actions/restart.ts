@@ -37,8 +37,11 @@ export const restart: Action<'restart'> = {
     { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] },
     { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['list'] },
   ],
-  predict: ({ target, workload }: ActFacts) => {
-    const { readyReplicas, desiredReplicas } = workload;
+  predict: ({ target, workload, peers }: ActFacts) => {
+    const { desiredReplicas } = workload;
+    // The controller's count may lag behind the pods, or stand still with it: the lower one is believed.
+    const serving = peers.filter(({ ready, deleting }) => ready && !deleting).length;
+    const readyReplicas = Math.min(workload.readyReplicas, serving);
     const during = Math.max(0, readyReplicas - (target.ready ? 1 : 0));
     return [
       { readyReplicas: during, desiredReplicas },

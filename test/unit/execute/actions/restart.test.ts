@@ -12,7 +12,15 @@ const facts = (replicas: { ready: number; desired: number }, isReady = true) => 
     { apiVersion: 'apps/v1', kind: 'Deployment' },
   );
   if (target === null || workload === null) throw new Error('the fixture is broken');
-  return { target, workload, peers: [target] };
+  const others = Array.from(
+    { length: Math.max(0, replicas.ready - (isReady ? 1 : 0)) },
+    (_, i) => ({
+      ...target,
+      uid: `other-${i}`,
+      ready: true,
+    }),
+  );
+  return { target, workload, peers: [target, ...others] };
 };
 
 const intent = restart.intents(facts({ ready: 3, desired: 3 }))[0]!;
@@ -38,6 +46,19 @@ describe('restart', () => {
 
   it('predicts no loss in between when the target is not ready', () => {
     expect(restart.predict(facts({ ready: 2, desired: 3 }, false))[0]?.readyReplicas).toBe(2);
+  });
+
+  it('believes the pods where the status of the workload lags behind them', () => {
+    const before = facts({ ready: 3, desired: 3 });
+    const [target, second, third] = before.peers;
+    if (target === undefined || second === undefined || third === undefined) throw new Error();
+    const lagging = [
+      [target, { ...second, ready: false }, third],
+      [target, { ...second, deleting: true }, third],
+    ];
+    for (const peers of lagging) {
+      expect(restart.predict({ ...before, peers })[0]?.readyReplicas).toBe(1);
+    }
   });
 
   it('never predicts more than is desired, nor less than nothing', () => {
