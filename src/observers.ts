@@ -32,8 +32,12 @@ export const observeEvidence =
     }
   };
 
-/** Counts decisions and outcomes. */
-export const observeLoop = (metrics: Metrics): LoopObserver => ({
+/**
+ * Counts decisions and outcomes.
+ * @param onFenced called when this process turns out not to be the newest leader
+ */
+export const observeLoop = (metrics: Metrics, onFenced: () => void): LoopObserver => ({
+  fenced: onFenced,
   decided: (result, reason) => metrics.decisions.inc({ result, reason }),
   ended: (record) =>
     metrics.actions.inc({
@@ -103,11 +107,14 @@ export const observeExecution = ({
   log,
   events,
   traces,
+  onFenced,
 }: {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly events: EventSink;
   readonly traces: ReturnType<typeof tracePhases>;
+  /** Called when this process turns out not to be the newest leader. */
+  readonly onFenced: () => void;
 }): ExecutionObserver => ({
   phaseChanged: (record, previous) => {
     traces.phaseChanged(record, previous);
@@ -144,6 +151,8 @@ export const observeExecution = ({
       reason: String(status),
       error: message,
     }),
-  fenced: (record) =>
-    log.error('a newer leader owns this record', { action: record.metadata.name }),
+  fenced: (record) => {
+    log.error('a newer leader owns this record', { action: record.metadata.name });
+    onFenced();
+  },
 });

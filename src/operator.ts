@@ -14,6 +14,7 @@ import type { Endpoint } from './kube/credentials.ts';
 import type { StopReason } from './kube/lease.ts';
 import { createClusterState } from './loop/cluster-state.ts';
 import { takeLeaderLabel } from './loop/controllers/leader-label.ts';
+import { runTerm } from './loop/controllers/term.ts';
 import type { Watches } from './loop/controllers/watches.ts';
 import { holdBackForbidden } from './loop/hold-back.ts';
 import { Loop } from './loop/loop.ts';
@@ -49,22 +50,18 @@ const nextRound = async (watches: Watches, signal: AbortSignal): Promise<void> =
   if (woken.signal.aborted) await clock.sleep(DEBOUNCE_MS, signal);
 };
 
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-
 interface Parts {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer: DecisionTracer;
   readonly telemetry: TelemetryThreads;
+  /** Aborted when a record is met that belongs to a newer leader. */
+  readonly fenced: AbortController;
 }
 
 const createLoop = (
-  { config, log, metrics, tracer, telemetry }: Parts,
+  { config, log, metrics, tracer, telemetry, fenced }: Parts,
   access: ClusterAccess,
 ): Loop => {
   const { cluster, leadership, events, watches, denials, writeDeadlineMs } = access;
@@ -78,7 +75,10 @@ const createLoop = (
       leadership,
       metrics: resourceMetrics,
       judge,
-      observer: observeExecution({ metrics, log, events, traces: tracePhases(tracer) }),
+      observer: observeExecution({
+        ...{ metrics, log, events, traces: tracePhases(tracer) },
+        onFenced: () => fenced.abort(),
+      }),
       podsChanged: (namespace, signal) => watches.podsChanged(namespace, signal),
     },
     { operatorNamespace: config.namespace, operatorMaxMode: config.maxMode, writeDeadlineMs },
@@ -98,7 +98,7 @@ const createLoop = (
       tracer,
       denials: () => denials.list(),
       detectorFailures: () => analysis.status().failures,
-      observer: observeLoop(metrics),
+      observer: observeLoop(metrics, () => fenced.abort()),
     },
     {
       operatorMaxMode: config.maxMode,
@@ -156,15 +156,15 @@ export const startOperator = async (
     config.traceEndpoint === '' ? noTracer : await createTracer(config.traceEndpoint, identity);
   const telemetry = await startTelemetry({ config, clock, log });
   telemetry.analysis.onEvidence(observeEvidence(metrics));
-  const parts: Parts = { config, log, metrics, tracer, telemetry };
+  const fenced = new AbortController();
+  const parts: Parts = { config, log, metrics, tracer, telemetry, fenced };
   const term = {
     onStartedLeading: async (epoch: number, signal: AbortSignal) => {
       log.info('leading', { epoch });
       metrics.leader.set(1);
       metrics.epoch.set(epoch);
-      loop.lead(signal);
-      await Promise.all([labelUntilDone(parts, access, signal), untilAborted(signal)]);
-      await loop.idle();
+      const label = (ending: AbortSignal) => labelUntilDone(parts, access, ending);
+      await runTerm({ loop, label, signal, fenced: fenced.signal });
     },
     onStoppedLeading: (reason: StopReason) => {
       log.info('no longer leading', { reason });
