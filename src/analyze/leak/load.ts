@@ -28,6 +28,12 @@ const EVEN_LOAD = 0.03;
 const EVEN_CLOCK = 0.08;
 /** Time constants of the competing curve as shares of the window. */
 const TAUS = [0.15, 0.3, 0.6, 1.2] as const;
+/** Lags in buckets at which memory may follow its load. */
+const LAGS = [0, 0.5, 1, 1.5, 2, 3] as const;
+/** Share of the floor's variation that a load may leave over and still account for the growth. */
+const LEFT_OVER = 0.1;
+/** Share of the floor's rise that may be left in what the load leaves over. */
+const LEFT_RISE = 0.1;
 /** Lead of the BIC that a load or a request clock needs over the best shape in time alone. */
 const CLEAR = 2;
 
@@ -76,28 +82,67 @@ const shapesOver = (
   ].filter((each) => each !== null);
 };
 
-/** The load with or without lag about its mean, whichever goes better with the floor beside a line. */
+/** The values at each point a part of a bucket earlier, by linear interpolation; the first one holds. */
+const lagged = (x: Float64Array, values: Float64Array, lag: number): Float64Array => {
+  let before = 0;
+  return x.map((point, i) => {
+    const wanted = point - lag;
+    while (before < i && at(x, before + 1) <= wanted) before += 1;
+    if (wanted <= at(x, 0) || before === i) return at(values, before);
+    const share = (wanted - at(x, before)) / (at(x, before + 1) - at(x, before));
+    return at(values, before) + share * (at(values, before + 1) - at(values, before));
+  });
+};
+
+/** The load with or without lag about its mean, whichever goes best with the floor beside a line. */
 const betterLoad = (
   floor: Floor,
   requests: Requests,
 ): { readonly load: Float64Array; readonly scatter: number } | null => {
   const ones = new Float64Array(floor.x.length).fill(1);
-  const variants = [requests.now, requests.lately].map((values) => {
+  const series = [...LAGS.map((lag) => lagged(floor.x, requests.now, lag)), requests.lately];
+  const variants = series.map((values) => {
     const level = mean(values);
     const load = values.map((value) => value - level);
     const scatter = Math.sqrt(mean(load.map((value) => value * value))) / level;
     const rss = fitLeastSquares([ones, floor.x, load], floor.y)?.rss ?? Number.POSITIVE_INFINITY;
     return { load, scatter, rss };
   });
-  const [now, lately] = variants;
-  if (now === undefined || lately === undefined || !(now.scatter > EVEN_LOAD)) return null;
-  return lately.rss < now.rss ? lately : now;
+  const [now] = variants;
+  if (now === undefined || !(now.scatter > EVEN_LOAD)) return null;
+  return variants.reduce((best, each) => (each.rss < best.rss ? each : best), now);
 };
 
 /** The load as the only reason. */
 const loadAlone = (y: Float64Array, load: Float64Array): Candidate[] => {
   const fit = fitLeastSquares([new Float64Array(y.length).fill(1), load], y);
   return fit === null ? [] : [{ ...fit, parameters: 2, loadEffect: at(fit.coefficients, 1) }];
+};
+
+/** Rise of the straight line through a part of the values, over that part. */
+const riseOf = (x: Float64Array, values: Float64Array, from: number): number => {
+  const part = x.subarray(from);
+  const line = fitLeastSquares(
+    [new Float64Array(part.length).fill(1), part],
+    values.subarray(from),
+  );
+  return line === null
+    ? Number.POSITIVE_INFINITY
+    : at(line.coefficients, 1) * (at(part, part.length - 1) - at(part, 0));
+};
+
+/**
+ * Tells whether the load by itself accounts for the growth: nearly all of the floor's variation, and
+ * what it leaves over does not rise, least of all lately. Memory follows its load late and smoothed, so
+ * a bend in time may well fit better; as long as nothing is left to grow that is no reason for a leak.
+ */
+const accountsForGrowth = ({ x, y }: Floor, alone: Candidate): boolean => {
+  const level = mean(y);
+  const total = mean(y.map((value) => (value - level) ** 2)) * y.length;
+  if (!(alone.rss < LEFT_OVER * total)) return false;
+  const rise = riseOf(x, y, 0);
+  const lately = Math.floor((2 * x.length) / 3);
+  return [0, lately].every((from) => riseOf(x, alone.residuals, from) < LEFT_RISE * rise);
 };
 
 /** Chooses the axis of a floor: time alone, unless load or requests explain it clearly better. */
@@ -127,6 +172,9 @@ export const chooseAxis = (floor: Floor): Axis => {
   // A load that runs along with time explains as much as time does: then it has the benefit of the
   // doubt, for memory that follows its load is the normal case.
   const [only] = alone;
+  if (only !== undefined && accountsForGrowth(floor, only)) {
+    return { x, perRequest: false, load, loadEffect: only.loadEffect };
+  }
   const others = Math.min(best(byTime), best(byLoad), best(byClock));
   if (only !== undefined && score(only) < others + CLEAR) {
     return { x, perRequest: false, load, loadEffect: only.loadEffect };
