@@ -25,3 +25,15 @@ export const isMarked = (marks: Marks, name: string): boolean => {
 /** Tells whether {@link HEAL} keeps us off: present with any value but `enabled`. */
 export const isHealingDisabled = (annotations: Marks): boolean =>
   Object.hasOwn(annotations, HEAL) && annotations[HEAL] !== 'enabled';
+
+/** Names the mark of an object that keeps us off, for a person; `null`: it carries none. */
+export const protectingMark = (object: {
+  readonly labels: Marks;
+  readonly annotations: Marks;
+}): string | null => {
+  if (isMarked(object.labels, PROTECTED)) return `the label \`${PROTECTED}\``;
+  if (isMarked(object.annotations, PROTECTED)) return `the annotation \`${PROTECTED}\``;
+  return isHealingDisabled(object.annotations)
+    ? `the annotation \`${HEAL}\` that is not \`enabled\``
+    : null;
+};

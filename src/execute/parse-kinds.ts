@@ -48,6 +48,14 @@ export const parseHealingAction = (raw: unknown): HealingAction | null => {
   return status.success ? { metadata, spec: spec.data, status: status.data } : null;
 };
 
+/** Says what of a policy's spec does not hold together; `null`: it does. */
+export const policyFault = (raw: unknown): string | null => {
+  const { error } = storedPolicySpecSchema.safeParse(at(raw, 'spec'));
+  if (error === undefined) return null;
+  const [first] = error.issues;
+  return `${['spec', ...(first?.path ?? [])].map(String).join('.')}: ${first?.message ?? 'cannot be read'}`;
+};
+
 /** Reads a HealingPolicy with its defaults filled in; `null` when it does not hold together. */
 export const parseHealingPolicy = (raw: unknown): HealingPolicy | null => {
   const metadata = parseMeta(raw);

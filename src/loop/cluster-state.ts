@@ -6,9 +6,15 @@
 import type { HealingAction } from '../api/healing-action.ts';
 import type { HealingPolicy } from '../api/healing-policy.ts';
 import type { Incident } from '../api/incident.ts';
+import type { ObjectMeta } from '../api/scalars.ts';
 import type { WorkloadFacts } from '../domain/healing.ts';
 import { replicaSetOwners } from '../execute/ownership.ts';
-import { parseHealingAction, parseHealingPolicy } from '../execute/parse-kinds.ts';
+import {
+  parseHealingAction,
+  parseHealingPolicy,
+  parseMeta,
+  policyFault,
+} from '../execute/parse-kinds.ts';
 import {
   type Controller,
   type ObservedPod,
@@ -56,8 +62,11 @@ export type RawObjects = (resource: WatchedResource, namespace?: string) => read
 
 /** A policy object that was read but does not hold together; it is reported and never acted on. */
 export interface InvalidPolicy {
-  readonly namespace: string;
-  readonly name: string;
+  readonly metadata: ObjectMeta;
+  /** Its status as it stands there. */
+  readonly rawStatus: unknown;
+  /** What does not hold together, for people. */
+  readonly message: string;
 }
 
 /** The typed view of what was watched. */
@@ -84,6 +93,14 @@ const memoized = <T>(convert: (raw: object) => T): ((raw: object) => T) => {
   };
 };
 
+const invalidPolicy = (raw: object): InvalidPolicy | null => {
+  const metadata = parseMeta(raw);
+  const message = policyFault(raw);
+  return metadata === null || message === null
+    ? null
+    : { metadata, rawStatus: at(raw, 'status'), message };
+};
+
 const isPresent = <T>(value: T | null): value is T => value !== null;
 
 /** Builds the typed view over raw collections. */
@@ -103,10 +120,8 @@ export const createClusterState = (raw: RawObjects): ClusterState => {
     invalidPolicies: () =>
       raw('healingpolicies')
         .filter((each) => policy(each) === null)
-        .map((each) => ({
-          namespace: textAt(each, 'metadata', 'namespace'),
-          name: textAt(each, 'metadata', 'name'),
-        })),
+        .map(invalidPolicy)
+        .filter(isPresent),
     actions: (namespace) => raw('healingactions', namespace).map(action).filter(isPresent),
     incidents: (namespace) => raw('incidents', namespace).map(incident).filter(isPresent),
     namespaceAnnotations: (name) => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ObjectMeta } from '../api/scalars.ts';
 import type { MonoMs } from '../domain/clock.ts';
 import { deletion, expire } from '../execute/expire.ts';
 import type { LoopPorts } from './ports.ts';
@@ -16,16 +17,22 @@ export class Expiry {
     this.#ports = ports;
   }
 
-  /** Runs once a minute. While a policy cannot be read its windows are unknown, and nothing goes. */
+  /**
+   * Runs once a minute. While a policy cannot be read its windows are unknown, and nothing goes in its
+   * namespace; policies count no records of another.
+   */
   async round(signal: AbortSignal): Promise<void> {
     const { clock, state, cluster, log } = this.#ports;
-    if (clock.monoMs() < this.#dueAtMs || state.invalidPolicies().length > 0) return;
+    if (clock.monoMs() < this.#dueAtMs) return;
     this.#dueAtMs = clock.monoMs() + INTERVAL_MS;
+    const unclear = new Set(state.invalidPolicies().map(({ metadata }) => metadata.namespace));
+    const isClear = ({ metadata }: { readonly metadata: ObjectMeta }): boolean =>
+      !unclear.has(metadata.namespace);
     const expired = expire({
       nowMs: clock.wallMs(),
       policies: state.policies(),
-      records: state.actions(),
-      incidents: state.incidents(),
+      records: state.actions().filter(isClear),
+      incidents: state.incidents().filter(isClear),
     });
     const deletions = [
       ...expired.records.map((each) => deletion('healingactions', each)),

@@ -3,24 +3,21 @@ import type { HealingPolicy, HealingPolicyStatus } from '../api/healing-policy.t
 import { selectingTarget } from '../api/policy-target.ts';
 import type { MonoMs } from '../domain/clock.ts';
 import type { Evidence } from '../domain/evidence.ts';
+import { FREEZE, isMarked, protectingMark } from '../domain/marks.ts';
 import { population } from '../execute/population.ts';
+import { at, listAt, textAt } from '../execute/raw-json.ts';
 import { summarise } from '../execute/record.ts';
 import type { WatchedPolicy } from './bindings.ts';
+import type { InvalidPolicy } from './cluster-state.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import { modeOf } from './healing.ts';
+import { timeText } from './incident-status.ts';
 import { policyStatus } from './policy-status.ts';
 import type { LoopOptions, LoopPorts } from './ports.ts';
 import { isSameStatus, writeStatus } from './write-status.ts';
 
 /** A status that differs only in counters is written at most this often, for the sake of etcd. */
 const COUNTER_INTERVAL_MS = 30_000;
-
-const PROTECTED = 'homeostat.dev/protected';
-
-const isProtected = (marks: {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-}): boolean => marks.labels[PROTECTED] === 'true' || marks.annotations[PROTECTED] === 'true';
 
 /** What a person waits for: written at once. */
 const urgentPart = (status: HealingPolicyStatus | undefined) => ({
@@ -54,6 +51,10 @@ export class PolicyStatuses {
       modes[modeOf(this.#ports, this.#options, each.policy)] += 1;
       await this.#reconcile(each);
     }
+    for (const each of this.#ports.state.invalidPolicies()) {
+      if (signal.aborted) return;
+      await this.#reportInvalid(each);
+    }
     this.#ports.observer?.policies?.(modes);
     const uids = new Set(watched.map(({ policy }) => policy.metadata.uid));
     for (const uid of this.#writtenAt.keys()) if (!uids.has(uid)) this.#writtenAt.delete(uid);
@@ -69,6 +70,28 @@ export class PolicyStatuses {
     if (!isUrgent && nowMs - writtenAt < COUNTER_INTERVAL_MS) return;
     const reply = await writeStatus(this.#ports.cluster, 'healingpolicies', policy, status);
     if (reply.kind === 'ok') this.#writtenAt.set(policy.metadata.uid, nowMs);
+  }
+
+  /** Says so in the status; what the status remembers of a storm stays. */
+  async #reportInvalid({ metadata, rawStatus, message }: InvalidPolicy): Promise<void> {
+    const before = at(rawStatus, 'conditions');
+    const isTold = listAt(before).some(
+      (each) =>
+        textAt(each, 'reason') === 'Invalid' &&
+        at(each, 'observedGeneration') === metadata.generation,
+    );
+    if (isTold) return;
+    const ready = {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Invalid',
+      message: `never acted on: ${message}`.slice(0, 1024),
+      observedGeneration: metadata.generation,
+      lastTransitionTime: timeText(this.#ports.clock.wallMs()),
+    };
+    const storm = at(rawStatus, 'storm');
+    const status = { ...(storm === undefined ? {} : { storm }), conditions: [ready] };
+    await writeStatus(this.#ports.cluster, 'healingpolicies', { metadata }, status);
   }
 
   #statusOf({ policy, targets }: WatchedPolicy): HealingPolicyStatus {
@@ -91,11 +114,12 @@ export class PolicyStatuses {
     return policyStatus({
       policy,
       effectiveMode: modeOf(this.#ports, this.#options, policy),
+      frozen: isMarked(state.namespaceAnnotations(policy.metadata.namespace) ?? {}, FREEZE),
       targets: {
         workloads: targets.workloads.length,
         pods: total,
         healthy,
-        protected: targets.workloads.filter(isProtected).length,
+        protected: targets.workloads.filter((each) => protectingMark(each) !== null).length,
       },
       evidence,
       failures: this.#failures(policy),
@@ -125,6 +149,8 @@ export class PolicyStatuses {
         (other) =>
           other.metadata.uid !== policy.metadata.uid &&
           other.spec.mode === 'Auto' &&
+          !other.spec.suspend &&
+          other.spec.pauseRequests.length === 0 &&
           other.spec.priority >= policy.spec.priority &&
           workloads.some((workload) => selectingTarget(other, workload) !== undefined),
       )

@@ -19,6 +19,8 @@ import { timeText } from './incident-status.ts';
 export interface PolicyStatusInput {
   readonly policy: HealingPolicy;
   readonly effectiveMode: Mode;
+  /** A person froze the namespace. */
+  readonly frozen: boolean;
   readonly targets: {
     readonly workloads: number;
     readonly pods: number;
@@ -111,9 +113,14 @@ const dataFinding = ({ evidence, targets, failures }: PolicyStatusInput): Findin
 };
 
 const findings = (input: PolicyStatusInput): readonly Finding[] => {
-  const { policy, rivals, denials, targets } = input;
+  const { policy, rivals, denials, targets, frozen } = input;
   const { suspend, pauseRequests } = policy.spec;
-  const isPaused = suspend || pauseRequests.length > 0;
+  const pauses = [
+    ...(suspend ? ['`spec.suspend` is true'] : []),
+    ...pauseRequests,
+    ...(frozen ? ['the namespace is frozen'] : []),
+  ];
+  const isPaused = pauses.length > 0;
   const breaker = breakerNow(input);
   const storm = stormNow(input);
   const unhealthy = `${targets.pods - targets.healthy} of ${targets.pods} pods are unhealthy`;
@@ -129,7 +136,7 @@ const findings = (input: PolicyStatusInput): readonly Finding[] => {
       type: 'Paused',
       holds: isPaused,
       reason: isPaused ? 'Requested' : 'NotRequested',
-      message: suspend ? '`spec.suspend` is true' : pauseRequests.join(', '),
+      message: pauses.join(', '),
     },
     {
       type: 'StormActive',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { HEAL, isHealingDisabled, isMarked, type Marks, PROTECTED } from '../../domain/marks.ts';
+import { type Marks, protectingMark } from '../../domain/marks.ts';
 import { PASS, type Verdict } from '../../domain/verdict.ts';
 import type { Guard } from '../guard.ts';
 import { podText, workloadText } from '../object-names.ts';
@@ -19,14 +19,6 @@ interface Marked {
 
 const refuse = (message: string): Verdict => ({ kind: 'Refuse', reason: 'Protected', message });
 
-const protection = ({ labels, annotations }: Marked): string | null => {
-  if (isMarked(labels, PROTECTED)) return `the label \`${PROTECTED}\``;
-  if (isMarked(annotations, PROTECTED)) return `the annotation \`${PROTECTED}\``;
-  return isHealingDisabled(annotations)
-    ? `the annotation \`${HEAL}\` that is not \`enabled\``
-    : null;
-};
-
 /** Refuses what nobody may touch: system namespaces, our own, and whatever is marked. */
 export const protectedTarget: Guard<'protected'> = {
   id: 'protected',
@@ -43,7 +35,7 @@ export const protectedTarget: Guard<'protected'> = {
         [`namespace ${home}`, known.namespace],
       ];
       for (const [name, object] of marked) {
-        const mark = object === null ? null : protection(object);
+        const mark = object === null ? null : protectingMark(object);
         if (mark !== null) return refuse(`${name} carries ${mark}`);
       }
       return PASS;
