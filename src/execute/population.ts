@@ -25,25 +25,28 @@ const isLiving = ({ phase, deleting }: PodFacts): boolean =>
 /**
  * Counts the replicas of the selected workloads. A replica that is wanted and not there is unhealthy;
  * one that our own action has just taken away is not held against the cluster, else every restart of
- * a small workload would look like a storm.
+ * a small workload would look like a storm. O(workloads + pods + records).
  */
 export const population = (
   workloads: readonly WorkloadFacts[],
   pods: readonly OwnedFacts[],
   records: readonly HealingAction[],
 ): Population => {
+  const living = Map.groupBy(
+    pods.filter(({ facts }) => isLiving(facts)),
+    ({ workloadUid }) => workloadUid,
+  );
+  const disrupting = Map.groupBy(
+    records.filter((record) => record.spec.mode === 'Auto' && DISRUPTING.has(phaseOf(record))),
+    ({ spec }) => spec.workload.uid,
+  );
   let total = 0;
   let healthy = 0;
   for (const { ref, desiredReplicas } of workloads) {
-    const own = pods.filter(({ workloadUid, facts }) => workloadUid === ref.uid && isLiving(facts));
+    const own = living.get(ref.uid) ?? [];
     const wanted = Math.max(desiredReplicas, own.length);
     const ready = own.filter(({ facts }) => facts.ready).length;
-    const taken = records.filter(
-      (record) =>
-        record.spec.mode === 'Auto' &&
-        record.spec.workload.uid === ref.uid &&
-        DISRUPTING.has(phaseOf(record)),
-    ).length;
+    const taken = disrupting.get(ref.uid)?.length ?? 0;
     total += wanted;
     healthy += Math.min(wanted, ready + taken);
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { HealingAction } from '../api/healing-action.ts';
 import type { Incident } from '../api/incident.ts';
 import { containerKey } from '../domain/entity.ts';
 import type { EvidenceBook } from './evidence-book.ts';
@@ -21,21 +22,37 @@ export const reconcileIncidents = async (
 ): Promise<void> => {
   const incidents = ports.state.incidents();
   parts.refusals.retain(new Set(incidents.map(({ metadata }) => metadata.name)));
+  const surroundings = new Map<string, Surroundings>();
   for (const incident of incidents) {
     if (signal.aborted) return;
-    if (!isFinal(incident.status)) await reconcile(ports, parts, incident);
+    if (isFinal(incident.status)) continue;
+    const { namespace } = incident.metadata;
+    const around = surroundings.get(namespace) ?? surroundingsOf(ports, namespace);
+    surroundings.set(namespace, around);
+    await reconcile(ports, { ...parts, around }, incident);
   }
 };
 
+/** What the incidents of one namespace are judged by, read once a round. */
+interface Surroundings {
+  readonly podUids: ReadonlySet<string>;
+  readonly actions: ReadonlyMap<string, readonly HealingAction[]>;
+}
+
+const surroundingsOf = ({ state }: LoopPorts, namespace: string): Surroundings => ({
+  podUids: new Set(state.pods(namespace).map(({ facts }) => facts.uid)),
+  actions: Map.groupBy(state.actions(namespace), ({ spec }) => spec.incidentRef.name),
+});
+
 const reconcile = async (
   ports: LoopPorts,
-  parts: IncidentParts,
+  parts: IncidentParts & { readonly around: Surroundings },
   incident: Incident,
 ): Promise<void> => {
-  const { state, cluster, clock, events, log } = ports;
+  const { cluster, clock, events, log } = ports;
+  const { podUids, actions } = parts.around;
   const { name, namespace } = incident.metadata;
   const { policyRef, trigger, subject } = incident.spec;
-  const pod = state.pods(namespace).find(({ facts }) => facts.uid === subject.pod.uid);
   const status = incidentStatus({
     incident,
     evidence: parts.book.about(
@@ -43,12 +60,11 @@ const reconcile = async (
       trigger,
       containerKey(subject.pod.uid, subject.container),
     ),
-    actions: state
-      .actions(namespace)
-      .filter(({ spec }) => spec.incidentRef.name === name)
-      .toSorted((a, b) => a.spec.step.attempt - b.spec.step.attempt),
+    actions: (actions.get(name) ?? []).toSorted(
+      (a, b) => a.spec.step.attempt - b.spec.step.attempt,
+    ),
     refusal: parts.refusals.of(name),
-    subjectGone: pod === undefined,
+    subjectGone: !podUids.has(subject.pod.uid),
     nowMs: clock.wallMs(),
   });
   if (incident.status !== undefined && isSameStatus(incident.status, status)) return;

@@ -53,6 +53,23 @@ describe('population', () => {
     expect(population([workload(2)], [pod(), pod()], records)).toEqual({ total: 2, healthy: 2 });
   });
 
+  it('looks at each pod once, however many workloads there are', () => {
+    let looks = 0;
+    const workloads = Array.from({ length: 50 }, (_, index) => ({
+      ...workload(1),
+      ref: { uid: `w${index}` } as WorkloadFacts['ref'],
+    }));
+    const pods = workloads.map(({ ref }) => ({
+      ...pod(),
+      get workloadUid() {
+        looks += 1;
+        return ref.uid;
+      },
+    }));
+    expect(population(workloads, pods, [])).toEqual({ total: 50, healthy: 50 });
+    expect(looks).toBeLessThanOrEqual(pods.length);
+  });
+
   it('leaves out pods of workloads that are not selected', () => {
     expect(population([workload(1)], [pod(), pod({ ready: false }, 'x')], [])).toEqual({
       total: 1,
