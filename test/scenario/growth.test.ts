@@ -2,9 +2,9 @@
 // Three days of 500 workloads and 10,000 triggers: what the operator leaves behind in etcd stays
 // inside its bound, the history limits plus what lies inside the longest window.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { durationMs } from '../../../src/domain/duration.ts';
-import type { ModelObject } from '../../model/api-server.ts';
-import { Crowd } from '../../model/crowd.ts';
+import { durationMs } from '../../src/domain/duration.ts';
+import type { ModelObject } from '../model/api-server.ts';
+import { Crowd } from '../model/crowd.ts';
 
 const HOUR = 3_600_000;
 const HOURS = 72;
