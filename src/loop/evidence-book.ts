@@ -19,16 +19,24 @@ export class EvidenceBook {
     }
   }
 
-  /** Forgets policies and containers that are no longer watched. */
-  retain(watched: ReadonlyMap<string, ReadonlySet<string>>): void {
+  /** Forgets policies, triggers and containers that are no longer watched. */
+  retain(
+    watched: ReadonlyMap<
+      string,
+      { readonly containers: ReadonlySet<string>; readonly triggers: ReadonlySet<string> }
+    >,
+  ): void {
     for (const [policyUid, rows] of this.#byPolicy) {
-      const containers = watched.get(policyUid);
-      if (containers === undefined) {
+      const kept = watched.get(policyUid);
+      if (kept === undefined) {
         this.#byPolicy.delete(policyUid);
         continue;
       }
-      for (const [key, { subject }] of rows) {
-        if (!containers.has(containerKey(subject.pod.uid, subject.container))) rows.delete(key);
+      for (const [key, { subject, trigger }] of rows) {
+        const isKept =
+          kept.triggers.has(trigger.trigger) &&
+          kept.containers.has(containerKey(subject.pod.uid, subject.container));
+        if (!isKept) rows.delete(key);
       }
     }
   }

@@ -6,6 +6,7 @@
 import { diagnose } from '../analyze/diagnose.ts';
 import type { HealingPolicy, Mode } from '../api/healing-policy.ts';
 import { API_VERSION } from '../api/scalars.ts';
+import type { Evidence } from '../domain/evidence.ts';
 import type { Diagnosis, Plan } from '../domain/healing.ts';
 import type { Submission } from '../execute/ports.ts';
 import { isOpen } from '../execute/record.ts';
@@ -52,6 +53,10 @@ interface Life {
   readonly restartCount: number;
 }
 
+/** The policy may have been edited since: only what it asks for now counts. */
+const isAsked = ({ spec }: HealingPolicy, { trigger, detector }: Evidence): boolean =>
+  spec.triggers.some((each) => each.name === trigger.trigger && each.detector.type === detector);
+
 /** Turns evidence into incidents and records, on the leader only. */
 export class Healing {
   readonly #ports: LoopPorts;
@@ -76,12 +81,14 @@ export class Healing {
     const pods = new Map(targets.pods.map(({ pod }) => [pod.facts.uid, pod.facts]));
     return this.#parts.book
       .of(policy.metadata.uid)
-      .filter(({ firing }) => firing)
+      .filter((evidence) => evidence.firing && isAsked(policy, evidence))
       .flatMap((evidence) => {
         const { pod, container, workload } = evidence.subject;
         const facts = pods.get(pod.uid)?.containers.find(({ name }) => name === container);
+        const restartCount = facts?.restartCount;
         // Without the API server's word on this life of the container there is no diagnosis.
-        return facts === undefined || workload === null
+        const isThisLife = (evidence.measures['restartCount'] ?? restartCount) === restartCount;
+        return facts === undefined || workload === null || !isThisLife
           ? []
           : [
               {

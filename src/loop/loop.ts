@@ -98,7 +98,13 @@ export class Loop {
     const watched = this.#bindings.refresh(state, analysis);
     this.#book.retain(
       new Map(
-        watched.map(({ policy, targets }) => [policy.metadata.uid, new Set(targets.containers)]),
+        watched.map(({ policy, targets }) => [
+          policy.metadata.uid,
+          {
+            containers: new Set(targets.containers),
+            triggers: new Set(policy.spec.triggers.map(({ name }) => name)),
+          },
+        ]),
       ),
     );
     return watched;
