@@ -5,6 +5,9 @@ import { listAt, textAt } from '../execute/raw-json.ts';
 import type { ResourceReading } from '../knowledge/resource-metrics.ts';
 import type { LoopOptions, LoopPorts } from './ports.ts';
 
+/** A round waits at most this long in ms: an aggregated API may take minutes to say that it is away. */
+const MAX_WAIT_MS = 1_000;
+
 /**
  * Polls metrics.k8s.io, one list per target namespace, and keeps what it says as a series. Runs on
  * every replica: a new leader has the witness's history.
@@ -13,19 +16,37 @@ export class ResourceMetricsPoll {
   readonly #ports: LoopPorts;
   readonly #options: LoopOptions;
   #dueAtMs: MonoMs = Number.NEGATIVE_INFINITY;
+  #polling: Promise<void> | null = null;
 
   constructor(ports: LoopPorts, options: LoopOptions) {
     this.#ports = ports;
     this.#options = options;
   }
 
-  /** Polls when the interval has passed; a namespace that cannot be read stays without samples. */
+  /**
+   * Polls when the interval has passed; a namespace that cannot be read stays without samples. An
+   * answer that is late is taken in when it comes, and the round goes on without it.
+   */
   async round(namespaces: ReadonlySet<string>): Promise<void> {
-    const nowMs = this.#ports.clock.monoMs();
-    if (nowMs < this.#dueAtMs) return;
+    const { clock } = this.#ports;
+    const nowMs = clock.monoMs();
+    if (this.#polling !== null || nowMs < this.#dueAtMs) return;
     this.#dueAtMs = nowMs + this.#options.resourceMetricsIntervalMs;
-    const polled = await Promise.all([...namespaces].map((namespace) => this.#poll(namespace)));
-    this.#ports.metrics.add(polled.flat());
+    const polling = this.#pollAll(namespaces).finally(() => {
+      this.#polling = null;
+    });
+    this.#polling = polling;
+    const answered = new AbortController();
+    await Promise.race([polling, clock.sleep(MAX_WAIT_MS, answered.signal)]);
+    answered.abort();
+  }
+
+  async #pollAll(namespaces: ReadonlySet<string>): Promise<void> {
+    await Promise.all(
+      [...namespaces].map(async (namespace) => {
+        this.#ports.metrics.add(await this.#poll(namespace));
+      }),
+    );
     const pods = [...namespaces].flatMap((namespace) => this.#ports.state.pods(namespace));
     this.#ports.metrics.retain(new Set(pods.map(({ facts }) => facts.uid)));
   }
