@@ -31,7 +31,7 @@ const TAUS = [0.15, 0.3, 0.6, 1.2] as const;
 /** Lags in buckets at which memory may follow its load. */
 const LAGS = [0, 0.5, 1, 1.5, 2, 3] as const;
 /** Share of the floor's variation that a load may leave over and still account for the growth. */
-const LEFT_OVER = 0.1;
+const LEFT_OVER = 0.02;
 /** Share of the floor's rise that may be left in what the load leaves over. */
 const LEFT_RISE = 0.1;
 /** Lead of the BIC that a load or a request clock needs over the best shape in time alone. */
