@@ -29,6 +29,13 @@ const WARNINGS: ReadonlySet<string> = new Set([
   'NotCorroborated',
 ]);
 
+/** Refusals that say nothing about the other pods of the workload. */
+const ABOUT_ONE_TARGET: ReadonlySet<string> = new Set([
+  'NotCorroborated',
+  'StaleData',
+  'TargetChanged',
+]);
+
 /** What the healing round shares with the other parts of the loop. */
 export interface HealingParts {
   readonly book: EvidenceBook;
@@ -110,9 +117,16 @@ export class Healing {
     }
     const mode = modeOf(this.#ports, this.#options, policy);
     const input = { nowMs: clock.wallMs(), policy, mode, diagnoses: standing };
+    const takenUp = new Set<string>();
     for (const plan of strategies.flatMap((strategy) => strategy.plan(input))) {
       if (signal.aborted) return;
+      const { uid } = plan.target.workload;
+      if (takenUp.has(uid)) continue;
       if (this.#isDue(policy, plan)) await this.#submit(policy, plan, signal);
+      // One at a time; but what is wrong about one pod alone, such as a forged history, must not keep
+      // the next from being healed.
+      const refusal = this.#parts.refusals.of(plan.incident);
+      if (refusal === null || !ABOUT_ONE_TARGET.has(refusal.reason)) takenUp.add(uid);
     }
   }
 

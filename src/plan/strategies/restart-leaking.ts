@@ -40,17 +40,10 @@ const candidates = (policy: HealingPolicy, diagnosis: Diagnosis): readonly Candi
 const byUrgency = (a: Candidate, b: Candidate): number =>
   a.timeToOomMs - b.timeToOomMs || (a.diagnosis.incident < b.diagnosis.incident ? -1 : 1);
 
-/** Keeps the most urgent candidate of each workload: one at a time, and the next round sees the rest. */
-const firstOfEachWorkload = (sorted: readonly Candidate[]): readonly Candidate[] => {
-  const first = new Map<string, Candidate>();
-  for (const candidate of sorted) {
-    const { uid } = candidate.target.workload;
-    if (!first.has(uid)) first.set(uid, candidate);
-  }
-  return [...first.values()];
-};
-
-/** Proposes to restart the pod of each workload that leaks worst, before it is OOMKilled. */
+/**
+ * Proposes to restart leaking pods before they are OOMKilled, the worst first. Which of a workload is
+ * taken up is for the loop: one at a time.
+ */
 export const restartLeaking: Strategy<'restartLeaking'> = {
   id: 'restartLeaking',
   title: 'Restart the worst leaking pod of a workload whose time to OOM lies within the horizon',
@@ -58,7 +51,7 @@ export const restartLeaking: Strategy<'restartLeaking'> = {
     const step = policy.spec.actions[0];
     if (mode === 'Observe' || step === undefined) return [];
     const sorted = diagnoses.flatMap((each) => candidates(policy, each)).toSorted(byUrgency);
-    return firstOfEachWorkload(sorted).map(({ diagnosis, target }) => ({
+    return sorted.map(({ diagnosis, target }) => ({
       policyUid: policy.metadata.uid,
       incident: diagnosis.incident,
       step: { index: 0, name: step.name, action: 'restart' },

@@ -71,15 +71,15 @@ describe('restartLeaking', () => {
     expect(propose([leak(59.9)], { patch })).toHaveLength(1);
   });
 
-  it('takes the worst first, and one of each workload', () => {
+  it('takes the worst first, of all workloads', () => {
     const all = [
       leak(20, { pod: 'a' }),
       leak(5, { pod: 'b' }),
       leak(10, { pod: 'c', workload: 'workload-2' }),
       leak(7, { pod: 'd' }),
     ];
-    expect(podsOf(all)).toEqual(['b', 'c']);
-    expect(podsOf(all.toReversed())).toEqual(['b', 'c']);
+    expect(podsOf(all)).toEqual(['b', 'd', 'c', 'a']);
+    expect(podsOf(all.toReversed())).toEqual(['b', 'd', 'c', 'a']);
   });
 
   it('chooses the same of two that are equally bad, in whatever order they come', () => {
