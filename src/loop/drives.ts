@@ -11,6 +11,8 @@ import type { LoopPorts } from './ports.ts';
 export class Drives {
   readonly #ports: LoopPorts;
   readonly #running = new Map<string, Promise<void>>();
+  /** Uids of records that have ended, which a late watch may still show as open. */
+  readonly #over = new Set<string>();
 
   constructor(ports: LoopPorts) {
     this.#ports = ports;
@@ -24,8 +26,13 @@ export class Drives {
   /** Starts driving a record unless it is driven already or has ended. */
   start(record: HealingAction, signal: AbortSignal, decision?: DecisionSpan): void {
     const { uid } = record.metadata;
-    if (!isOpen(record) || this.#running.has(uid) || signal.aborted) return;
+    if (!isOpen(record) || this.#running.has(uid) || this.#over.has(uid) || signal.aborted) return;
     this.#running.set(uid, this.#drive(record, signal, decision));
+  }
+
+  /** Forgets what is not among the records that the watch shows. */
+  retain(uids: ReadonlySet<string>): void {
+    for (const uid of this.#over) if (!uids.has(uid)) this.#over.delete(uid);
   }
 
   /** Resolves when no record is in progress; after an abort this is soon. */
@@ -44,6 +51,7 @@ export class Drives {
     };
     try {
       const end = await span.run(() => execution.drive(record, signal));
+      if (end.kind !== 'stopped') this.#over.add(uid);
       const { phase = 'Planned', reason = '', message = '' } = end.record.status ?? {};
       log.info('action ended', {
         ...keys,

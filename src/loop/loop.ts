@@ -133,7 +133,9 @@ export class Loop {
   }
 
   async #leadRound(watched: readonly WatchedPolicy[], signal: AbortSignal): Promise<void> {
-    for (const record of this.#ports.state.actions()) this.#drives.start(record, signal);
+    const records = this.#ports.state.actions();
+    this.#drives.retain(new Set(records.map(({ metadata }) => metadata.uid)));
+    for (const record of records) this.#drives.start(record, signal);
     await this.#healing.round(watched, signal);
     await reconcileIncidents(this.#ports, { book: this.#book, refusals: this.#refusals }, signal);
     await this.#policies.round(watched, signal);
