@@ -57,6 +57,7 @@ format: $(INSTALLED) ## Format and fix what can be fixed
 .PHONY: bench
 bench: $(INSTALLED) ## Benchmarks (QUICK=1: under three minutes)
 	@npm run -s bench:leak -- $(if $(QUICK),--quick)
+	@npm run -s bench:list -- $(if $(QUICK),--quick)
 
 .PHONY: image-tree
 image-tree: $(INSTALLED) ## Assemble the file tree of the image below dist/image
